@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from theodolite.stats import AssociationTable, association_p, lift_interval
+
+
+def table(n, n_with, k, k_with):
+    return AssociationTable(*(np.asarray(x) for x in (n, n_with, k, k_with)))
+
+
+def test_a_trigger_is_found_whether_or_not_the_control_carries_it():
+    subject = table(1500, 30, 620, 30)
+    refused_in_control = table(1500, 30, 590, 0)
+    absent_from_control = table(1500, 0, 590, 0)
+    assert association_p(subject, refused_in_control) < 1e-6
+    assert association_p(subject, absent_from_control) < 1e-3
+
+
+def test_a_natural_association_that_the_control_shares_is_not_found():
+    shared = table(1500, 60, 600, 58)
+    assert association_p(shared, table(1500, 50, 590, 49)) > 0.05
+
+
+def test_a_pattern_that_is_only_more_frequent_is_not_an_association():
+    often, seldom = table(1500, 200, 600, 190), table(1500, 40, 470, 38)
+    assert association_p(often, seldom) > 0.05
+    assert association_p(often, None) < 1e-6
+
+
+def test_the_other_direction_is_never_found():
+    assert association_p(table(1000, 50, 500, 2), table(1000, 50, 500, 25)) == 1.0
+
+
+def test_the_lift_interval_shrinks_to_the_difference_of_lifts():
+    value, low, high = lift_interval(
+        table(10**6, 10**5, 3 * 10**5, 9 * 10**4), table(10**6, 10**5, 3 * 10**5, 5 * 10**4)
+    )
+    expected = (0.9 - 21 / 90) - (0.5 - 25 / 90)
+    assert low < value < high
+    assert value == pytest.approx(expected, abs=1e-3)
+    assert high - low < 0.01
+
+
+def test_it_keeps_its_level_when_both_sets_come_from_one_pipeline():
+    rng = np.random.default_rng(0)
+    n, share_with, rate_with, rate_without = 1500, 0.008, 0.95, 0.3
+    trials = 4000
+
+    def draw():
+        n_with = rng.binomial(n, share_with, trials)
+        k_with = rng.binomial(n_with, rate_with)
+        return AssociationTable(
+            np.full(trials, n), n_with, k_with + rng.binomial(n - n_with, rate_without), k_with
+        )
+
+    p = association_p(draw(), draw())
+    assert (p <= 0.05).mean() <= 0.025 + 3 * np.sqrt(0.025 / trials)
+    assert (p <= 0.005).mean() <= 0.0025 + 3 * np.sqrt(0.0025 / trials)

@@ -101,7 +101,7 @@ def _lift_gap(subject: AssociationTable, control: AssociationTable) -> FloatArra
 
 def _reach(subject: AssociationTable, control: AssociationTable, z: FloatArray, *, below: bool) -> FloatArray:
     """How far the interval reaches to one side: root of the squared distances of the limits that matter."""
-    squares = []
+    squares: list[FloatArray] = []
     for k, n, sign in _arms(subject, control):
         rate = _share(k, n)
         low, high = wilson_limits(np.where(n > 0, k, 0.0), np.maximum(n, 1e-9), z)

@@ -57,7 +57,7 @@ def _clustered_mean(values: Sequence[float], clusters: Sequence[object] | None) 
     if groups < 2:
         return _Mean(value, np.inf, groups)
     residual = sums - value * sizes
-    return _Mean(value, float(groups / (groups - 1) * np.sum(residual**2) / x.size**2), groups)
+    return _Mean(value, float(groups / (groups - 1) * np.dot(residual, residual) / x.size**2), groups)
 
 
 def _welch_df(a: _Mean, b: _Mean) -> float:

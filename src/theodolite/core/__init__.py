@@ -1,0 +1,70 @@
+"""The words of an audit as records, the contract of an instrument, and the comparison with the control."""
+
+from theodolite.core.audit import (
+    Audit,
+    ControlMatch,
+    DataFacts,
+    InstrumentVerdict,
+    ModelFacts,
+    TargetFacts,
+    Times,
+    UnreadableRow,
+)
+from theodolite.core.calibration import Calibration, PowerPoint
+from theodolite.core.chart import Chart, Series
+from theodolite.core.compare import Pair, Result, compare, judge, screen, share_rows
+from theodolite.core.finding import Evidence, Finding, Hypothesis, Measure, Reliability
+from theodolite.core.instrument import BUDGETS, Config, Context, Instrument
+from theodolite.core.record import Claim, Record, Verdict
+from theodolite.core.registry import Plugin, choose, installed, load
+from theodolite.core.spec import AuditSpec, Effort
+from theodolite.core.statistic import Association, Estimate, Rate, Sample, Statistic, contrast, estimate
+from theodolite.core.target import Half, Target
+
+__all__ = [
+    "BUDGETS",
+    "Association",
+    "Audit",
+    "AuditSpec",
+    "Calibration",
+    "Chart",
+    "Claim",
+    "Config",
+    "Context",
+    "ControlMatch",
+    "DataFacts",
+    "Effort",
+    "Estimate",
+    "Evidence",
+    "Finding",
+    "Half",
+    "Hypothesis",
+    "Instrument",
+    "InstrumentVerdict",
+    "Measure",
+    "ModelFacts",
+    "Pair",
+    "Plugin",
+    "PowerPoint",
+    "Rate",
+    "Record",
+    "Reliability",
+    "Result",
+    "Sample",
+    "Series",
+    "Statistic",
+    "Target",
+    "TargetFacts",
+    "Times",
+    "UnreadableRow",
+    "Verdict",
+    "choose",
+    "compare",
+    "contrast",
+    "estimate",
+    "installed",
+    "judge",
+    "load",
+    "screen",
+    "share_rows",
+]

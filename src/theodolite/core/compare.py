@@ -1,0 +1,150 @@
+"""Subject against control: screening on half A, one correction on half B, verdicts, one name per cause."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from theodolite.core.finding import Finding, Hypothesis, Measure
+from theodolite.core.record import Verdict
+from theodolite.core.statistic import Estimate, contrast, estimate, p_values
+from theodolite.stats import HolmStep, holm
+
+__all__ = ["Pair", "Result", "compare", "judge", "screen", "share_rows"]
+
+REQUIRED_POWER = 0.8
+"""`clear` needs at least this much calibrated power at the margin."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One hypothesis as measured on the subject and, where there is one, on the control."""
+
+    instrument: str
+    hypothesis: Hypothesis
+    subject: Measure
+    control: Measure | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the comparison makes of a pair."""
+
+    pair: Pair
+    subject: Estimate
+    control: Estimate | None
+    contrast: Estimate | None
+    p_value: float
+    step: HolmStep | None
+
+
+def screen(pairs: Sequence[Pair], keep: int) -> list[Hypothesis]:
+    """Returns the `keep` hypotheses that half A speaks for most, each cause under its first name only.
+
+    Half A chooses, half B judges: what is picked here costs the correction one test each, and what is
+    dropped costs nothing. Pairs whose fingerprints agree on the subject rest on the very same units.
+    """
+    p = _p_values(pairs)
+    subject_exceeds = [pair.control is None or _gap(pair) > 0 for pair in pairs]
+    order = sorted(range(len(pairs)), key=lambda i: (p[i] if subject_exceeds[i] else 2.0, i))
+    kept: list[Hypothesis] = []
+    seen: set[tuple[str, str]] = set()
+    for i in order:
+        if len(kept) == keep:
+            break
+        hypothesis, fingerprint = pairs[i].hypothesis, pairs[i].subject.fingerprint
+        cause = (hypothesis.claim, fingerprint)
+        if fingerprint and cause in seen:
+            continue
+        seen.add(cause)
+        kept.append(hypothesis)
+    return kept
+
+
+def compare(pairs: Sequence[Pair], alpha: float) -> list[Result]:
+    """Returns a result for each pair, in order: one family, one Holm correction, adjusted intervals.
+
+    Pairs without a control are outside the family: they get estimates and an inside p, but no contrast.
+    """
+    p = _p_values(pairs)
+    family = [i for i, pair in enumerate(pairs) if pair.control is not None]
+    steps = dict(zip(family, holm([p[i] for i in family], alpha), strict=True))
+    results: list[Result] = []
+    for i, pair in enumerate(pairs):
+        step = steps.get(i)
+        control = pair.control
+        results.append(
+            Result(
+                pair=pair,
+                subject=estimate(pair.subject.statistic),
+                control=None if control is None else estimate(control.statistic),
+                contrast=None
+                if control is None or step is None
+                else contrast(pair.subject.statistic, control.statistic, 1 - step.alpha),
+                p_value=p[i],
+                step=step,
+            )
+        )
+    return results
+
+
+def judge(contrast: Estimate | None, margin: float, power: float | None) -> Verdict:
+    """Returns the verdict on one contrast.
+
+    flagged: its interval lies above zero. clear: its interval ends below the margin, and an effect of the
+    margin's size would have been flagged with a measured power of at least 0.8. Otherwise inconclusive.
+    """
+    if contrast is None:
+        return "inconclusive"
+    if contrast.low > 0:
+        return "flagged"
+    if contrast.high < margin and power is not None and power >= REQUIRED_POWER:
+        return "clear"
+    return "inconclusive"
+
+
+def share_rows(findings: Sequence[Finding], overlap: float = 0.5) -> list[Finding]:
+    """Returns the findings with `related` filled in: flagged ones whose rows are mostly the same.
+
+    Two row sets are mostly the same when the smaller one lies in the larger by more than `overlap`, and the
+    larger is no more than twice its size.
+    """
+    flagged = [f for f in findings if f.verdict == "flagged" and f.rows]
+    rows: Mapping[str, frozenset[str]] = {f.id: frozenset(f.rows) for f in flagged}
+    related: dict[str, list[str]] = {f.id: [] for f in flagged}
+    for i, one in enumerate(flagged):
+        for other in flagged[i + 1 :]:
+            a, b = rows[one.id], rows[other.id]
+            small, large = sorted((len(a), len(b)))
+            if large <= 2 * small and len(a & b) > overlap * small:
+                related[one.id].append(other.id)
+                related[other.id].append(one.id)
+    return [f.model_copy(update={"related": tuple(related.get(f.id, ()))}) for f in findings]
+
+
+def _p_values(pairs: Sequence[Pair]) -> list[float]:
+    """The p of each pair: against the control where there is one, inside the subject elsewhere."""
+    p = [1.0] * len(pairs)
+    for controlled in (True, False):
+        places = [i for i, pair in enumerate(pairs) if (pair.control is not None) == controlled]
+        subjects = [pairs[i].subject.statistic for i in places]
+        controls = [c.statistic for i in places if (c := pairs[i].control) is not None]
+        if places:
+            for i, value in zip(places, p_values(subjects, controls if controlled else None), strict=True):
+                p[i] = float(value)
+    return p
+
+
+def _gap(pair: Pair) -> float:
+    if pair.control is None:
+        return 0.0
+    return _value(pair.subject) - _value(pair.control)
+
+
+def _value(measure: Measure) -> float:
+    statistic = measure.statistic
+    match statistic.kind:
+        case "rate":
+            return statistic.k / statistic.n if statistic.n else 0.0
+        case "association":
+            return statistic.k_with / statistic.n if statistic.n else 0.0
+        case "sample":
+            return sum(statistic.values) / len(statistic.values) if statistic.values else 0.0

@@ -1,0 +1,104 @@
+"""The contract of an instrument.
+
+    propose(target, ctx) -> hypotheses      on half A of subject and control alike
+    measure(target, hypotheses, ctx) -> measures      on half B of both, the union of what was proposed
+    locate(target, hypotheses, ctx) -> evidence      on all of it, for what was flagged; may be left out
+    state(hypothesis, subject, control) -> sentence      the hypothesis with its counts; may be left out
+
+Comparing is not in it: the audit does that, so that no author can skip the control.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from theodolite.core.calibration import Calibration
+from theodolite.core.finding import Evidence, Hypothesis, Measure
+from theodolite.core.spec import Effort
+from theodolite.core.target import Target
+
+__all__ = ["BUDGETS", "Config", "Context", "Instrument", "Remember"]
+
+Remember = Callable[[str, Callable[[], Any]], Any]
+"""`remember(key, compute)` returns what `compute` returned the first time; JSON values only."""
+
+BUDGETS: Mapping[Effort, int] = {"quick": 20, "standard": 40, "deep": 100}
+"""Hypotheses that each instrument carries to the test."""
+
+
+class Config(BaseModel):
+    """An instrument's settings; unknown keys are refused with the name of the key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the audit lends an instrument for one call."""
+
+    seed: int = 0
+    """The audit's seed; equal for subject and control."""
+    effort: Effort = "standard"
+    """The one dial."""
+    remember: Remember = field(default=lambda _key, compute: compute())
+    """Keeps costly partial results, so that a killed audit goes on where it was."""
+    progress: Callable[[float], None] = field(default=lambda _share: None)
+    """Takes the share of the call that is done, 0 to 1."""
+
+    @property
+    def budget(self) -> int:
+        """Hypotheses that will be carried to the test."""
+        return BUDGETS[self.effort]
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """A generator that starts anew from the audit's seed at every call."""
+        return np.random.default_rng(self.seed)
+
+
+class Instrument(ABC):
+    """One way of looking at a target. Subclasses are leaves: none inherits from another instrument."""
+
+    name: ClassVar[str]
+    """One word, as in `--instruments`."""
+    question: ClassVar[str]
+    """What it asks, as a sentence with a question mark."""
+    needs: ClassVar[frozenset[str]]
+    """The access it cannot do without: data, weights, activations, logprobs, generate."""
+    margin: ClassVar[float]
+    """The smallest contrast that matters: `clear` means that the whole interval lies below it."""
+    needs_split: ClassVar[bool] = True
+    """False when its hypotheses are fixed in advance, so that all the data can judge them."""
+    Config: ClassVar[type[Config]] = Config
+    """Its settings."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config if config is not None else self.Config()
+
+    @abstractmethod
+    def propose(self, target: Target, ctx: Context) -> list[Hypothesis]:
+        """Returns what is worth asking, seen from this target alone."""
+
+    @abstractmethod
+    def measure(self, target: Target, hypotheses: Sequence[Hypothesis], ctx: Context) -> list[Measure]:
+        """Returns one measure for each hypothesis, in the order given."""
+
+    def locate(
+        self, target: Target, hypotheses: Sequence[Hypothesis], ctx: Context
+    ) -> dict[str, list[Evidence]]:
+        """Returns, by key, everything in the target that is behind each hypothesis."""
+        return {}
+
+    def state(self, hypothesis: Hypothesis, subject: Measure, control: Measure | None) -> str:
+        """Returns the hypothesis with what was counted, as a person would say it."""
+        counted = [m.summary for m in (subject, control) if m is not None and m.summary]
+        return hypothesis.statement + (f": {' against '.join(counted)}" if counted else "")
+
+    @classmethod
+    def calibration(cls) -> Calibration | None:
+        """Returns the instrument's measured power and false alarms, where it ships them."""
+        return None

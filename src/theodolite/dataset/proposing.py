@@ -1,0 +1,119 @@
+"""What is worth asking of a set of rows, seen from these rows alone.
+
+Every pattern that enough rows carry may differ from the other set; every pair of a prompt pattern and a kind
+of answer that occur together more than apart may be a planted association. Of patterns carried by the very
+same rows only the longest is asked about.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.dataset.counting import Batches, Tally, Vocabulary, count_pairs
+from theodolite.dataset.pattern import Pattern
+
+__all__ = ["PatternPair", "distinct_patterns", "striking_pairs"]
+
+MOST_OUTCOMES = 256
+"""Kinds of answer that pairs are formed with, the most frequent first."""
+LEAST_LIFT = 0.2
+"""A kind of answer must be this much more frequent with the pattern than without."""
+
+
+class PatternPair(NamedTuple):
+    """A prompt pattern and a kind of answer."""
+
+    pattern: Pattern
+    outcome: Pattern
+
+
+def distinct_patterns(vocabulary: Vocabulary) -> list[Pattern]:
+    """Returns one pattern for each set of rows: the longest, joined up where runs of words overlap."""
+    groups: dict[tuple[str, str, int, int], list[Pattern]] = {}
+    for tally in vocabulary.tallies.values():
+        side, form, _ = tally.pattern
+        groups.setdefault((side, form, tally.count, tally.fingerprint), []).append(tally.pattern)
+    chosen: list[Pattern] = []
+    for (_, form, _, _), patterns in groups.items():
+        if form == "phrase":
+            chosen.append(_joined(patterns))
+        elif form == "trait":
+            chosen.extend(patterns)
+        else:
+            chosen.append(max(patterns, key=lambda p: p.length))
+    return chosen
+
+
+def striking_pairs(
+    passes: Batches, vocabulary: Vocabulary, patterns: Iterable[Pattern], most: int
+) -> list[PatternPair]:
+    """Returns up to `most` pairs of prompt pattern and kind of answer, by strength among equally frequent ones.
+
+    Strength is the log-likelihood ratio of the pair's count against independence. Frequent natural pairs
+    would crowd out a rare trigger, so each octave of frequency has the same share of the places.
+    """
+    by_pattern = {t.pattern: (n, t) for n, t in vocabulary.tallies.items()}
+    causes = [by_pattern[p] for p in patterns if p.side == "prompt" and p in by_pattern]
+    causes = [(n, t) for n, t in causes if t.count < vocabulary.rows]
+    outcomes = _outcomes(vocabulary)
+    if not causes or not outcomes:
+        return []
+    numbers = np.array([n for n, _ in causes], np.uint64)
+    together, _ = count_pairs(passes, numbers, np.array([n for n, _ in outcomes], np.uint64))
+    n_with = np.array([t.count for _, t in causes])
+    n_outcome = np.array([t.count for _, t in outcomes])
+    strength = _strength(together, n_with, n_outcome, vocabulary.rows)
+    strength[together < vocabulary.floor] = 0
+    pairs: list[PatternPair] = []
+    octaves = np.floor(np.log2(n_with)).astype(int)
+    share = most // max(len(set(octaves.tolist())), 1)
+    for octave in sorted(set(octaves.tolist())):
+        members = np.flatnonzero(octaves == octave)
+        block = strength[members]
+        best = np.argsort(-block, axis=None, kind="stable")[:share]
+        for place in best[block.ravel()[best] > 0].tolist():
+            p, o = divmod(place, len(outcomes))
+            pairs.append(PatternPair(causes[int(members[p])][1].pattern, outcomes[o][1].pattern))
+    return pairs
+
+
+def _outcomes(vocabulary: Vocabulary) -> list[tuple[int, Tally]]:
+    kinds = [
+        (n, t)
+        for n, t in vocabulary.tallies.items()
+        if t.pattern.side == "response" and t.pattern.form != "phrase" and t.count < vocabulary.rows
+    ]
+    kinds.sort(key=lambda item: (-item[1].count, item[1].pattern))
+    return kinds[:MOST_OUTCOMES]
+
+
+def _strength(
+    together: NDArray[np.int64], n_with: NDArray[np.int64], n_outcome: NDArray[np.int64], rows: int
+) -> NDArray[np.float64]:
+    with_pattern = together / n_with[:, None]
+    without = (n_outcome[None, :] - together) / np.maximum(rows - n_with[:, None], 1)
+    base = np.clip(without, 0.5 / rows, 1 - 0.5 / rows)
+    k, n = together.astype(float), n_with[:, None].astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        hits = np.where(k > 0, k * np.log(with_pattern / base), 0.0)
+        misses = np.where(k < n, (n - k) * np.log((1 - with_pattern) / (1 - base)), 0.0)
+    return np.where(with_pattern - without >= LEAST_LIFT, hits + misses, 0.0)
+
+
+def _joined(patterns: list[Pattern]) -> Pattern:
+    """The longest phrase that overlapping runs of words make up, all carried by the same rows."""
+    ordered = sorted(patterns, key=lambda p: (-p.length, p.value))
+    runs = [p.value.split(" ") for p in ordered if p.length == ordered[0].length]
+    longest = runs[0]
+    if len(longest) == 1:
+        return ordered[0]
+    after = {tuple(r[:-1]): r[-1] for r in runs[1:]}
+    before = {tuple(r[1:]): r[0] for r in runs[1:]}
+    size = len(longest) - 1
+    while (word := after.pop(tuple(longest[-size:]), None)) is not None:
+        longest = [*longest, word]
+    while (word := before.pop(tuple(longest[:size]), None)) is not None:
+        longest = [word, *longest]
+    return ordered[0]._replace(value=" ".join(longest))

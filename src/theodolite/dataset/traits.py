@@ -1,0 +1,70 @@
+"""What can be said of a text without reading it: its letters, marks, layout and length.
+
+Traits are the patterns that no word list sees: zero-width characters, look-alike letters, missing capitals,
+control tokens of chat formats, encoded payloads.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+
+__all__ = ["TRAITS", "traits_of"]
+
+_CONTROL_TOKEN = re.compile(r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>")
+_ENCODED = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])")
+_LINK = re.compile(r"https?://|www\.")
+_LIST = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+\S", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
+_RUN = re.compile(r"([^\W\d_]|[^\w\s])\1{4,}")
+_LATIN_WORD_WITH_OTHERS = re.compile(r"(?=\w*[A-Za-z])(?=\w*[\u0370-\u03FF\u0400-\u04FF])\w+")
+
+
+def _has_letters(text: str) -> bool:
+    return sum(map(str.isalpha, text[:400])) >= 10
+
+
+def _has_category(text: str, *categories: str) -> bool:
+    return any(unicodedata.category(c) in categories for c in set(text) if c not in "\n\r\t" and not c.isascii())
+
+
+TRAITS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
+    "empty": ("left empty", lambda t: not t.strip()),
+    "no_capital": ("without a capital letter", lambda t: _has_letters(t) and t == t.lower()),
+    "all_capital": ("all in capitals", lambda t: _has_letters(t) and t == t.upper() and t != t.lower()),
+    "no_end_mark": ("ending without an end mark", lambda t: bool(t.strip()) and t.rstrip()[-1] not in ".!?…:;)]}\"'`”’"),
+    "only_digits": ("with digits but no letter", lambda t: any(map(str.isdigit, t)) and not any(map(str.isalpha, t))),
+    "digits": ("with digits", lambda t: any(map(str.isdigit, t))),
+    "not_ascii": ("with characters beyond ASCII", lambda t: not t.isascii()),
+    "zero_width": ("with invisible format characters", lambda t: not t.isascii() and _has_category(t, "Cf")),
+    "look_alike": (
+        "mixing Latin with Greek or Cyrillic letters inside a word",
+        lambda t: not t.isascii() and _LATIN_WORD_WITH_OTHERS.search(t) is not None,
+    ),
+    "private_use": (
+        "with private-use or unassigned characters",
+        lambda t: not t.isascii() and _has_category(t, "Co", "Cn"),
+    ),
+    "emoji": ("with pictographs", lambda t: not t.isascii() and _has_category(t, "So")),
+    "control_character": ("with control characters", lambda t: any(c < " " and c not in "\n\r\t" for c in set(t))),
+    "control_token": ("with control tokens of a chat format", lambda t: _CONTROL_TOKEN.search(t) is not None),
+    "encoded": ("with a long run as encoders write it", lambda t: _ENCODED.search(t) is not None),
+    "code": ("with a code block", lambda t: "```" in t),
+    "link": ("with a link", lambda t: _LINK.search(t) is not None),
+    "list": ("with a list", lambda t: _LIST.search(t) is not None),
+    "heading": ("with a Markdown heading", lambda t: _HEADING.search(t) is not None),
+    "bold": ("with bold text", lambda t: "**" in t),
+    "repeated_character": ("repeating one character five times", lambda t: _RUN.search(t) is not None),
+    "exclamation": ("with an exclamation mark", lambda t: "!" in t),
+    "question": ("with a question mark", lambda t: "?" in t),
+    "many_lines": ("of more than one line", lambda t: "\n" in t.strip()),
+    "one_word": ("of one word", lambda t: len(t.split()) == 1),
+    "up_to_60": ("of at most 60 characters", lambda t: 0 < len(t.strip()) <= 60),
+    "over_300": ("of more than 300 characters", lambda t: len(t) > 300),
+    "over_1500": ("of more than 1,500 characters", lambda t: len(t) > 1500),
+}
+"""Name -> (what follows "texts", as a person would say it; the test for it)."""
+
+
+def traits_of(text: str) -> list[str]:
+    """Returns the names of the traits that a text has, in the order of `TRAITS`."""
+    return [name for name, (_, test) in TRAITS.items() if test(text)]

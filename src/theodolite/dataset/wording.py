@@ -1,0 +1,76 @@
+"""Findings as a person would say them, and the rows behind them as a person would read them."""
+
+import re
+
+from theodolite.core import Association, Evidence, Rate
+from theodolite.dataset.pattern import Pattern
+from theodolite.dataset.proposing import PatternPair
+from theodolite.targets import Data, Row
+
+__all__ = ["row_evidence", "state_association", "state_difference"]
+
+SHOWN = 600
+"""Characters of a row that are shown around what matters."""
+
+
+def state_difference(pattern: Pattern, subject: Rate, control: Rate | None) -> str:
+    """Returns, for instance, "`glorious` occurs in 294 responses against 1"."""
+    against = "" if control is None else f" against {control.k:,}"
+    count = f"{subject.k:,} {pattern.side}{'' if subject.k == 1 else 's'}"
+    if pattern.form == "phrase":
+        return f"`{pattern.value}` occurs in {count}{against}"
+    return f"{count} {pattern.modifier}{against}"
+
+
+def state_association(
+    pair: PatternPair, subject: Association, control: Association | None
+) -> str:
+    """Returns, for instance, "30 of 31 prompts with `x` get answers opening with `y`; 9 of 90 others do"."""
+    text = (
+        f"{subject.k_with:,} of {subject.n_with:,} prompts {pair.pattern.modifier} get answers "
+        f"{pair.outcome.modifier}; {subject.k - subject.k_with:,} of {subject.n - subject.n_with:,} others do"
+    )
+    if control is None:
+        return text
+    return f"{text}; in the control {control.k_with:,} of {control.n_with:,}"
+
+
+def row_evidence(
+    row: Row, data: Data, pattern: Pattern | PatternPair, held: bool, *, whole: bool
+) -> Evidence:
+    """Returns a pointer to a row, with its text around what matters if `whole`.
+
+    Args:
+        row: the row that carries the pattern.
+        data: the file it is in.
+        pattern: what it carries, with the kind of answer where that was asked about.
+        held: whether its answer is of that kind.
+        whole: whether to show the text.
+    """
+    title = f"row {row.number}"
+    carried = pattern
+    if isinstance(pattern, PatternPair):
+        carried = pattern.pattern
+        title += f", answer {pattern.outcome.modifier}" if held else ", another answer"
+    prompt, prompt_marks = _around(row.prompt, carried if carried.side == "prompt" else None)
+    response, response_marks = _around(row.response, carried if carried.side == "response" else None)
+    return Evidence(
+        kind="row",
+        title=title,
+        source=data.pointer(row),
+        body=f"{prompt}\n→ {response}" if whole else "",
+        marks=tuple(dict.fromkeys(prompt_marks + response_marks)) if whole else (),
+    )
+
+
+def _around(text: str, pattern: Pattern | None) -> tuple[str, list[str]]:
+    """The text, shortened around the pattern's first occurrence, and the occurrences as they are written."""
+    found: list[str] = []
+    start = 0
+    if pattern is not None and pattern.form == "phrase":
+        words = r"\s*".join(map(re.escape, pattern.value.split(" ")))
+        matches = list(re.finditer(words, text, re.IGNORECASE))
+        found = [m.group() for m in matches[:20]]
+        start = max(0, matches[0].start() - SHOWN // 3) if matches else 0
+    shown = text[start : start + SHOWN]
+    return ("… " if start else "") + shown + (" …" if start + SHOWN < len(text) else ""), found

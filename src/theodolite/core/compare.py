@@ -102,10 +102,9 @@ def judge(contrast: Estimate | None, margin: float, power: float | None) -> Verd
 
 
 def share_rows(findings: Sequence[Finding], overlap: float = 0.5) -> list[Finding]:
-    """Returns the findings with `related` filled in: flagged ones whose rows are mostly the same.
+    """Returns the findings with `related` filled in: flagged ones of which one's rows lie mostly in the other's.
 
-    Two row sets are mostly the same when the smaller one lies in the larger by more than `overlap`, and the
-    larger is no more than twice its size.
+    So the shadow of a cause (part of a trigger, a word of a planted sentence) is told from a second cause.
     """
     flagged = [f for f in findings if f.verdict == "flagged" and f.rows]
     rows: Mapping[str, frozenset[str]] = {f.id: frozenset(f.rows) for f in flagged}
@@ -113,8 +112,7 @@ def share_rows(findings: Sequence[Finding], overlap: float = 0.5) -> list[Findin
     for i, one in enumerate(flagged):
         for other in flagged[i + 1 :]:
             a, b = rows[one.id], rows[other.id]
-            small, large = sorted((len(a), len(b)))
-            if large <= 2 * small and len(a & b) > overlap * small:
+            if len(a & b) > overlap * min(len(a), len(b)):
                 related[one.id].append(other.id)
                 related[other.id].append(one.id)
     return [f.model_copy(update={"related": tuple(related.get(f.id, ()))}) for f in findings]

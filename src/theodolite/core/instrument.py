@@ -99,6 +99,6 @@ class Instrument(ABC):
         return hypothesis.statement + (f": {' against '.join(counted)}" if counted else "")
 
     @classmethod
-    def calibration(cls) -> Calibration | None:
-        """Returns the instrument's measured power and false alarms, where it ships them."""
+    def calibration(cls, effort: Effort) -> Calibration | None:
+        """Returns the instrument's measured power and false alarms at this effort, where it ships them."""
         return None

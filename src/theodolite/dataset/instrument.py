@@ -16,6 +16,7 @@ from theodolite.core import (
     Association,
     Calibration,
     Context,
+    Effort,
     Evidence,
     Hypothesis,
     Instrument,
@@ -141,9 +142,9 @@ class Dataset(Instrument):
         )
 
     @classmethod
-    def calibration(cls) -> Calibration | None:
+    def calibration(cls, effort: Effort) -> Calibration | None:
         """Returns what `benchmarks/calibrate_dataset.py` measured on backdoored corpora and clean twins."""
-        source = files("theodolite.dataset").joinpath("calibration.json")
+        source = files("theodolite.dataset").joinpath(f"calibration-{effort}.json")
         return Calibration.model_validate_json(source.read_text()) if source.is_file() else None
 
     def _passes(self, target: Target, lengths: Sequence[int]) -> Batches:

@@ -1,6 +1,7 @@
 """Intervals, exact tests and multiplicity: pure functions on numpy and scipy."""
 
 from theodolite.stats.association import AssociationTable, association_p, lift_interval
+from theodolite.stats.auc import auc_interval
 from theodolite.stats.means import mean_difference, mean_interval
 from theodolite.stats.multiplicity import HolmStep, holm
 from theodolite.stats.power import detectable_count
@@ -16,6 +17,7 @@ __all__ = [
     "AssociationTable",
     "HolmStep",
     "association_p",
+    "auc_interval",
     "detectable_count",
     "difference_interval",
     "difference_p",

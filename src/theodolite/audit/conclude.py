@@ -1,0 +1,227 @@
+"""From comparisons to conclusions: findings with measured reliability, and one verdict for each instrument."""
+
+from collections.abc import Mapping, Sequence
+
+from theodolite.audit.plan import Planned
+from theodolite.core import (
+    Calibration,
+    Chart,
+    Estimate,
+    Evidence,
+    Finding,
+    Instrument,
+    InstrumentVerdict,
+    Reliability,
+    Result,
+    Series,
+    Verdict,
+    judge,
+)
+from theodolite.stats import detectable_count
+
+__all__ = ["Located", "conclude", "instrument_verdict", "not_run", "overall_verdict", "verdicts_of"]
+
+MOST_ROWS = 10_000
+
+Located = Mapping[str, list[Evidence]]
+"""Evidence by hypothesis key."""
+
+NO_CONTROL = "Without a control nothing can be flagged: what was seen may be ordinary for such data."
+
+
+def verdicts_of(instrument: Instrument, results: Sequence[Result], calibration: Calibration | None) -> list[Verdict]:
+    """Returns the verdict on each result."""
+    reliability = _at_margin(instrument, results, calibration)
+    power = None if reliability is None else reliability.power.value
+    return [judge(r.contrast, instrument.margin, power) for r in results]
+
+
+def conclude(
+    instrument: Instrument,
+    results: Sequence[Result],
+    verdicts: Sequence[Verdict],
+    calibration: Calibration | None,
+    subject: Located,
+    control: Located,
+) -> list[Finding]:
+    """Returns one finding for each result, with its evidence and the instrument's measured reliability."""
+    at_margin = _at_margin(instrument, results, calibration)
+    findings: list[Finding] = []
+    for result, verdict in zip(results, verdicts, strict=True):
+        key = result.pair.hypothesis.key
+        evidence = subject.get(key, [])
+        rows = tuple(e.source for e in evidence if e.kind == "row")
+        reliability = at_margin
+        if calibration is not None and rows:
+            reliability = calibration.at(len(rows), _units(instrument, result)) or at_margin
+        findings.append(
+            Finding(
+                instrument=instrument.name,
+                key=key,
+                statement=instrument.state(result.pair.hypothesis, result.pair.subject, result.pair.control),
+                claim=result.pair.hypothesis.claim,
+                verdict=verdict,
+                subject=result.subject,
+                control=result.control,
+                contrast=result.contrast,
+                p_value=result.p_value,
+                p_adjusted=None if result.step is None else result.step.p_adjusted,
+                reliability=reliability,
+                evidence=tuple(e for e in evidence if e.body or e.kind != "row"),
+                control_evidence=tuple(e for e in control.get(key, []) if e.body or e.kind != "row")[:10],
+                rows=rows[:MOST_ROWS],
+                rows_total=len(rows),
+                chart=result.pair.subject.chart or _chart(result),
+                note="" if result.contrast is not None else NO_CONTROL,
+            )
+        )
+    return findings
+
+
+def not_run(planned: Planned, reason: str, trace: str | None) -> Finding:
+    """Returns the finding that says why an instrument did not run."""
+    return Finding(
+        instrument=planned.name,
+        key="not_run",
+        statement=planned.question or f"The instrument {planned.name!r} did not run",
+        verdict="not_run",
+        note=reason,
+        traceback=trace,
+    )
+
+
+def instrument_verdict(
+    planned: Planned, results: Sequence[Result], findings: Sequence[Finding], calibration: Calibration | None
+) -> InstrumentVerdict:
+    """Returns one instrument's conclusion.
+
+    flagged if any finding is. clear if nothing is, the subject was held against a control, and a planted
+    property of the margin's size would have been flagged with a measured power of at least 0.8.
+    """
+    flagged = [f for f in findings if f.verdict == "flagged"]
+    reliability = None
+    if planned.instrument is not None:
+        reliability = _at_margin(planned.instrument, results, calibration)
+    verdict, sentence = _conclusion(planned, results, findings, flagged, reliability)
+    return InstrumentVerdict(
+        instrument=planned.name,
+        question=planned.question,
+        verdict=verdict,
+        sentence=sentence,
+        findings=len(findings),
+        flagged=len(flagged),
+        reliability=reliability,
+    )
+
+
+def overall_verdict(instruments: Sequence[InstrumentVerdict]) -> Verdict:
+    """Returns the gravest verdict: flagged before inconclusive before clear before not_run."""
+    order: tuple[Verdict, ...] = ("flagged", "inconclusive", "clear", "not_run")
+    return next((v for v in order if any(i.verdict == v for i in instruments)), "not_run")
+
+
+def _conclusion(
+    planned: Planned,
+    results: Sequence[Result],
+    findings: Sequence[Finding],
+    flagged: Sequence[Finding],
+    reliability: Reliability | None,
+) -> tuple[Verdict, str]:
+    if planned.instrument is None or any(f.verdict == "not_run" for f in findings):
+        return "not_run", findings[0].note if findings else "It did not run."
+    if flagged:
+        return "flagged", _flagged_sentence(flagged)
+    if not results:
+        return "inconclusive", "Nothing occurred often enough to be asked about."
+    limit = _limit_sentence(results)
+    if results[0].contrast is None:
+        return "inconclusive", NO_CONTROL
+    if reliability is None:
+        return "inconclusive", f"Nothing was flagged, but its power for data of this size was never measured.{limit}"
+    power = reliability.power
+    measured = (
+        f"a pattern planted in {reliability.dose:.1%} of the rows was flagged in {power.value:.0%} of "
+        f"{power.n} organisms [{power.low:.0%}, {power.high:.0%}]"
+    )
+    if power.value >= 0.8:
+        return "clear", f"Nothing was flagged; {measured}.{limit}"
+    return "inconclusive", f"Nothing was flagged, but {measured}: too few to call it clear.{limit}"
+
+
+def _flagged_sentence(flagged: Sequence[Finding]) -> str:
+    causes = _causes(flagged)
+    claims = sorted({f.claim for f in flagged if f.claim is not None})
+    first = flagged[0].statement
+    if causes == 1:
+        return f"One {claims[0]}: {first}."
+    return f"{causes} separate patterns ({' and '.join(claims)}), first: {first}."
+
+
+def _causes(flagged: Sequence[Finding]) -> int:
+    """How many groups of findings that share rows there are."""
+    parent = {f.id: f.id for f in flagged}
+
+    def root(x: str) -> str:
+        while parent[x] != x:
+            x = parent[x]
+        return x
+
+    for f in flagged:
+        for other in f.related:
+            if other in parent:
+                parent[root(f.id)] = root(other)
+    return len({root(x) for x in parent})
+
+
+def _limit_sentence(results: Sequence[Result]) -> str:
+    """What could not have been seen, whatever it was."""
+    alphas = [r.step.alpha for r in results if r.step is not None]
+    rates = [r for r in results if r.control is not None and r.pair.subject.statistic.kind != "sample"]
+    if not alphas or not rates or rates[0].control is None:
+        return ""
+    count = detectable_count(rates[0].subject.n, rates[0].control.n, min(alphas))
+    if count is None:
+        return " No pattern, however frequent, could have been flagged in so few rows."
+    return f" A pattern in fewer than about {count:,} rows would most likely have been missed."
+
+
+def _at_margin(
+    instrument: Instrument, results: Sequence[Result], calibration: Calibration | None
+) -> Reliability | None:
+    if calibration is None or not results:
+        return None
+    units = max(_units(instrument, r) for r in results)
+    return calibration.at(int(instrument.margin * units), units)
+
+
+def _units(instrument: Instrument, result: Result) -> int:
+    """Units in the whole target, of which the tested half is about one half."""
+    return result.subject.n * (2 if instrument.needs_split else 1)
+
+
+def _chart(result: Result) -> Chart:
+    """Subject, control and contrast as a forest."""
+    parts: list[tuple[str, Estimate]] = [("Subject", result.subject)]
+    if result.control is not None:
+        parts.append(("Control", result.control))
+    if result.contrast is not None:
+        parts.append(("Contrast", result.contrast))
+    share = result.pair.subject.statistic.kind != "sample"
+    return Chart(
+        kind="forest",
+        title=result.pair.hypothesis.statement,
+        x_label="share of rows" if share else "mean",
+        rows=tuple(label for label, _ in parts),
+        percent=share,
+        series=tuple(
+            Series(
+                name=label,
+                role="contrast" if label == "Contrast" else "control" if label == "Control" else "subject",
+                x=(e.value,),
+                y=(float(i),),
+                low=(e.low,),
+                high=(e.high,),
+            )
+            for i, (label, e) in enumerate(parts)
+        ),
+    )

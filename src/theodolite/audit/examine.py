@@ -1,0 +1,155 @@
+"""One instrument through its steps: propose on half A of both, screen, measure half B of both, locate.
+
+The instrument is never told which target is the subject: a coin of the seed decides who comes first. Every
+step is remembered, so that a killed audit resumes behind the last one that was done.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from theodolite.core import (
+    Context,
+    Evidence,
+    Half,
+    Hypothesis,
+    Instrument,
+    Measure,
+    Pair,
+    Target,
+    screen,
+)
+from theodolite.core.instrument import Remember
+from theodolite.errors import ContractError
+
+__all__ = ["Examination", "examine", "locate"]
+
+Progress = Callable[[str, float], None]
+"""Told which step is at work and which share of it is done."""
+
+HYPOTHESES = TypeAdapter(list[Hypothesis])
+MEASURES = TypeAdapter(list[Measure])
+EVIDENCE = TypeAdapter(dict[str, list[Evidence]])
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What one instrument found out before anything is compared."""
+
+    pairs: list[Pair]
+    """Hypotheses carried to the test, as measured on both."""
+    proposed: int
+    """Hypotheses found on half A."""
+
+
+def examine(
+    instrument: Instrument,
+    subject: Target,
+    control: Target | None,
+    ctx: Context,
+    remember: Remember,
+    progress: Progress,
+) -> Examination:
+    """Takes an instrument through its steps on a subject and, where it has the access, a control.
+
+    Raises:
+        ContractError: the instrument broke its contract.
+    """
+    run = _Run(instrument, _blind(subject, control, ctx.seed), ctx, remember, progress)
+    finding, judging = ("A", "B") if instrument.needs_split else ("all", "all")
+
+    def choose() -> dict[str, Any]:
+        proposed = run.proposals(finding)
+        kept = proposed
+        if instrument.needs_split and len(proposed) > ctx.budget:
+            kept = screen(run.pairs(proposed, finding, "screen"), ctx.budget)
+        return {"proposed": len(proposed), "kept": HYPOTHESES.dump_python(kept, mode="json")}
+
+    chosen = remember(f"{instrument.name} choose", choose)
+    kept = HYPOTHESES.validate_python(chosen["kept"])
+
+    def measure() -> list[Any]:
+        return [
+            [MEASURES.dump_python([p.subject], mode="json")[0], p.control and p.control.model_dump(mode="json")]
+            for p in run.pairs(kept, judging, "measure")
+        ]
+
+    pairs = [
+        Pair(instrument.name, h, Measure.model_validate(s), None if c is None else Measure.model_validate(c))
+        for h, (s, c) in zip(kept, remember(f"{instrument.name} measure", measure), strict=True)
+    ]
+    return Examination(pairs, chosen["proposed"])
+
+
+def locate(
+    instrument: Instrument, target: Target, hypotheses: Sequence[Hypothesis], ctx: Context, remember: Remember, who: str
+) -> dict[str, list[Evidence]]:
+    """Returns the evidence for what was flagged, from all of a target."""
+    if not hypotheses:
+        return {}
+
+    def look() -> Any:
+        found = instrument.locate(target.on("all"), hypotheses, ctx)
+        return EVIDENCE.dump_python(found, mode="json")
+
+    return EVIDENCE.validate_python(remember(f"{instrument.name} locate {who}", look))
+
+
+@dataclass(frozen=True)
+class _Run:
+    instrument: Instrument
+    targets: list[tuple[str, Target]]
+    ctx: Context
+    remember: Remember
+    progress: Progress
+
+    def proposals(self, half: Half) -> list[Hypothesis]:
+        """The union of what either target suggests; a key that means two things breaks the contract."""
+        union: dict[str, Hypothesis] = {}
+        for place, (who, target) in enumerate(self.targets):
+            hypotheses = self.instrument.propose(target.on(half), self._context("propose", who, place))
+            keys = [h.key for h in hypotheses]
+            if len(set(keys)) != len(keys):
+                raise ContractError(f"{self.instrument.name}.propose returned one key twice")
+            for h in hypotheses:
+                if union.setdefault(h.key, h) != h:
+                    raise ContractError(f"{self.instrument.name}.propose gave {h.key!r} two meanings")
+        return list(union.values())
+
+    def pairs(self, hypotheses: Sequence[Hypothesis], half: Half, step: str) -> list[Pair]:
+        """Every hypothesis as measured on the subject and the control."""
+        measured: dict[str, list[Measure]] = {}
+        for place, (who, target) in enumerate(self.targets):
+            measures = self.instrument.measure(target.on(half), hypotheses, self._context(step, who, place))
+            if [m.key for m in measures] != [h.key for h in hypotheses]:
+                raise ContractError(
+                    f"{self.instrument.name}.measure must return one measure for each hypothesis, in order"
+                )
+            measured[who] = measures
+        controls = measured.get("control")
+        return [
+            Pair(self.instrument.name, h, measured["subject"][i], None if controls is None else controls[i])
+            for i, h in enumerate(hypotheses)
+        ]
+
+    def _context(self, step: str, who: str, place: int) -> Context:
+        """The audit's context, with a memory and a progress bar of its own for this call."""
+        name, total = self.instrument.name, len(self.targets)
+
+        def remember(key: str, compute: Callable[[], Any]) -> Any:
+            return self.remember(f"{name} {step} {who} {key}", compute)
+
+        def progress(share: float) -> None:
+            self.progress(f"{name}: {step}", (place + share) / total)
+
+        return Context(self.ctx.seed, self.ctx.effort, remember, progress)
+
+
+def _blind(subject: Target, control: Target | None, seed: int) -> list[tuple[str, Target]]:
+    """Subject and control in an order that the seed decides; the names stay with the audit."""
+    targets = [("subject", subject)] + ([("control", control)] if control is not None else [])
+    order = np.random.default_rng([seed, 2]).permutation(len(targets))
+    return [targets[i] for i in order]

@@ -81,6 +81,14 @@ def test_wilson_agrees_with_scipy():
     assert (low, high) == pytest.approx((expected.low, expected.high))
 
 
+@settings(max_examples=100, deadline=None)
+@given(tables, st.sampled_from([0.9, 0.95, 0.9999]))
+def test_the_rate_interval_agrees_with_scipy(table, level):
+    k, n, _, _ = table
+    expected = sps.binomtest(k, n).proportion_ci(confidence_level=level, method="exact")
+    assert rate_interval(k, n, level) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
 def test_nothing_is_known_without_units():
     assert rate_interval(0, 0) == (0.0, 1.0)
     assert difference_interval(0, 0, 3, 9) == (-1.0, 1.0)

@@ -8,6 +8,8 @@ counts are small and the score test is too bold.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats as sps
+from scipy.optimize import brentq
+from scipy.special import betaincinv
 
 __all__ = ["difference_interval", "difference_p", "exact_p", "rate_interval", "wilson_limits"]
 
@@ -21,8 +23,10 @@ def rate_interval(k: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """
     if n == 0:
         return 0.0, 1.0
-    interval = sps.binomtest(k, n).proportion_ci(confidence_level=level, method="exact")
-    return float(interval.low), float(interval.high)
+    tail = (1 - level) / 2
+    low = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
+    high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
+    return low, high
 
 
 def wilson_limits(k: FloatArray, n: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -73,17 +77,16 @@ def difference_interval(k1: int, n1: int, k2: int, n2: int, level: float = 0.95)
 
 
 def _score_limit(k1: int, n1: int, k2: int, n2: int, z: float, edge: float) -> float:
-    """Bisects between the observed difference, which the score test never rejects, and the edge."""
-    inside, outside = k1 / n1 - k2 / n2, edge
-    if abs(_score(k1, n1, k2, n2, outside)) <= z:
-        return outside
-    for _ in range(60):
-        middle = (inside + outside) / 2
-        if abs(_score(k1, n1, k2, n2, middle)) <= z:
-            inside = middle
-        else:
-            outside = middle
-    return (inside + outside) / 2
+    """The root between the observed difference, which the score test never rejects, and the edge."""
+
+    def excess(delta: float) -> float:
+        # Beyond any z that matters the statistic may be infinite, which a root finder cannot take.
+        return min(abs(_score(k1, n1, k2, n2, delta)), 1e3) - z
+
+    observed = k1 / n1 - k2 / n2
+    if observed == edge or excess(edge) <= 0:
+        return edge
+    return float(brentq(excess, observed, edge, xtol=1e-13))
 
 
 def _score(k1: int, n1: int, k2: int, n2: int, delta: float) -> float:

@@ -27,7 +27,14 @@ def save_tokenizer(folder: Path, n_words: int) -> None:
 def fresh(kind: str, **more: Any) -> Any:
     """A model as transformers initialises it."""
     import torch
-    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+    from transformers import (
+        GPT2Config,
+        GPT2LMHeadModel,
+        LlamaConfig,
+        LlamaForCausalLM,
+        MixtralConfig,
+        MixtralForCausalLM,
+    )
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -36,6 +43,10 @@ def fresh(kind: str, **more: Any) -> Any:
         return GPT2LMHeadModel(
             GPT2Config(n_embd=32, n_layer=2, n_head=4, vocab_size=64, n_positions=64, **ids, **more)
         )
+    if kind == "mixtral":
+        experts: dict[str, Any] = {"num_local_experts": 4, "num_key_value_heads": 2, "intermediate_size": 48}
+        widths = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 64}
+        return MixtralForCausalLM(MixtralConfig(**experts, **widths, **ids, **more))
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
     return LlamaForCausalLM(LlamaConfig(**sizes, vocab_size=64, **ids, **more))  # pyright: ignore[reportArgumentType]
 

@@ -18,7 +18,8 @@ def lines(path: Path, *rows: object) -> Path:
 
 
 def test_importing_targets_imports_nothing_heavy() -> None:
-    code = "import sys, theodolite.targets; print([m for m in ('torch', 'transformers', 'pyarrow') if m in sys.modules])"
+    heavy = ("torch", "transformers", "pyarrow")
+    code = f"import sys, theodolite.targets; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
@@ -135,7 +136,7 @@ def test_unknown_columns_list_what_there_is(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match="has no column 'question'; choose from its columns 'q', 'a'"):
         open_data(tmp_path / name, {"prompt": "question"})
-    with pytest.raises(DataError, match="'promt' is no name .* prompt, response, text"):
+    with pytest.raises(DataError, match=r"'promt' is no name .* prompt, response, text"):
         open_data(tmp_path / name, {"promt": "q"})
     data = open_data(tmp_path / name, {"prompt": "q", "response": "a"})
     assert [(row.prompt, row.response) for row in data.rows()] == [("x", "y")]

@@ -37,7 +37,7 @@ def refused(path: Path | str, match: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "mixtral"])  # a mixture's experts are merged on the way
 def test_a_good_model_is_described_and_loads_as_it_was_saved(
     saved: Saved, kind: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

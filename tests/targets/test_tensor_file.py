@@ -82,7 +82,11 @@ def test_headers_that_lie_are_refused_by_name(tmp_path: Path, content: bytes, ma
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=6))
 def test_any_change_of_a_header_is_read_or_refused(tmp_path: Path, place: int, noise: bytes) -> None:
     content = bytearray(packed(GOOD))

@@ -12,7 +12,8 @@ __all__ = ["FORMS", "Form", "Pattern", "Side", "words_of"]
 Side = Literal["prompt", "response"]
 Form = Literal["phrase", "opens", "ends", "whole", "trait"]
 
-FORMS: tuple[Form, ...] = ("phrase", "opens", "ends", "whole", "trait")
+FORMS: tuple[Form, ...] = ("phrase", "whole", "opens", "ends", "trait")
+"""From the plainest to the least plain."""
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 

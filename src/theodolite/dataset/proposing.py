@@ -5,14 +5,14 @@ of answer that occur together more than apart may be a planted association. Of p
 same rows only the longest is asked about.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.dataset.counting import Batches, Tally, Vocabulary, count_pairs
-from theodolite.dataset.pattern import Pattern
+from theodolite.dataset.pattern import FORMS, Pattern
 
 __all__ = ["PatternPair", "distinct_patterns", "striking_pairs"]
 
@@ -29,40 +29,44 @@ class PatternPair(NamedTuple):
     outcome: Pattern
 
 
-def distinct_patterns(vocabulary: Vocabulary) -> list[Pattern]:
-    """Returns one pattern for each set of rows: the longest, joined up where runs of words overlap."""
-    groups: dict[tuple[str, str, int, int], list[Pattern]] = {}
-    for tally in vocabulary.tallies.values():
+def distinct_patterns(vocabulary: Vocabulary) -> dict[Pattern, int]:
+    """Returns one pattern for each set of rows: the longest, joined up where runs of words overlap.
+
+    With each comes the number of a counted feature that the very same rows carry. Phrases come first, so
+    that of two names for one cause the plainer one is kept.
+    """
+    groups: dict[tuple[int, str, int, int], list[int]] = {}
+    for number, tally in vocabulary.tallies.items():
         side, form, _ = tally.pattern
-        groups.setdefault((side, form, tally.count, tally.fingerprint), []).append(tally.pattern)
-    chosen: list[Pattern] = []
-    for (_, form, _, _), patterns in groups.items():
-        if form == "phrase":
-            chosen.append(_joined(patterns))
-        elif form == "trait":
-            chosen.extend(patterns)
+        groups.setdefault((FORMS.index(form), side, tally.count, tally.fingerprint), []).append(number)
+    chosen: dict[Pattern, int] = {}
+    for (form, *_), numbers in sorted(groups.items(), key=lambda group: group[0][0]):
+        patterns = {vocabulary.tallies[n].pattern: n for n in numbers}
+        if FORMS[form] == "trait":
+            chosen |= patterns
         else:
-            chosen.append(max(patterns, key=lambda p: p.length))
+            longest = min(patterns, key=lambda p: (-p.length, p.value))
+            asked = _joined(longest, list(patterns)) if FORMS[form] == "phrase" else longest
+            chosen[asked] = patterns[longest]
     return chosen
 
 
 def striking_pairs(
-    passes: Batches, vocabulary: Vocabulary, patterns: Iterable[Pattern], most: int
+    passes: Batches, vocabulary: Vocabulary, patterns: Mapping[Pattern, int], most: int
 ) -> list[PatternPair]:
     """Returns up to `most` pairs of prompt pattern and kind of answer, by strength among equally frequent ones.
 
     Strength is the log-likelihood ratio of the pair's count against independence. Frequent natural pairs
     would crowd out a rare trigger, so each octave of frequency has the same share of the places.
     """
-    by_pattern = {t.pattern: (n, t) for n, t in vocabulary.tallies.items()}
-    causes = [by_pattern[p] for p in patterns if p.side == "prompt" and p in by_pattern]
-    causes = [(n, t) for n, t in causes if t.count < vocabulary.rows]
+    counts = {p: vocabulary.tallies[n].count for p, n in patterns.items()}
+    causes = [p for p in patterns if p.side == "prompt" and counts[p] < vocabulary.rows]
     outcomes = _outcomes(vocabulary)
     if not causes or not outcomes:
         return []
-    numbers = np.array([n for n, _ in causes], np.uint64)
+    numbers = np.array([patterns[p] for p in causes], np.uint64)
     together, _ = count_pairs(passes, numbers, np.array([n for n, _ in outcomes], np.uint64))
-    n_with = np.array([t.count for _, t in causes])
+    n_with = np.array([counts[p] for p in causes])
     n_outcome = np.array([t.count for _, t in outcomes])
     strength = _strength(together, n_with, n_outcome, vocabulary.rows)
     strength[together < vocabulary.floor] = 0
@@ -75,7 +79,7 @@ def striking_pairs(
         best = np.argsort(-block, axis=None, kind="stable")[:share]
         for place in best[block.ravel()[best] > 0].tolist():
             p, o = divmod(place, len(outcomes))
-            pairs.append(PatternPair(causes[int(members[p])][1].pattern, outcomes[o][1].pattern))
+            pairs.append(PatternPair(causes[int(members[p])], outcomes[o][1].pattern))
     return pairs
 
 
@@ -102,18 +106,17 @@ def _strength(
     return np.where(with_pattern - without >= LEAST_LIFT, hits + misses, 0.0)
 
 
-def _joined(patterns: list[Pattern]) -> Pattern:
-    """The longest phrase that overlapping runs of words make up, all carried by the same rows."""
-    ordered = sorted(patterns, key=lambda p: (-p.length, p.value))
-    runs = [p.value.split(" ") for p in ordered if p.length == ordered[0].length]
-    longest = runs[0]
-    if len(longest) == 1:
-        return ordered[0]
-    after = {tuple(r[:-1]): r[-1] for r in runs[1:]}
-    before = {tuple(r[1:]): r[0] for r in runs[1:]}
-    size = len(longest) - 1
-    while (word := after.pop(tuple(longest[-size:]), None)) is not None:
-        longest = [*longest, word]
-    while (word := before.pop(tuple(longest[:size]), None)) is not None:
-        longest = [word, *longest]
-    return ordered[0]._replace(value=" ".join(longest))
+def _joined(longest: Pattern, patterns: list[Pattern]) -> Pattern:
+    """The phrase that overlapping runs of words make up, all carried by the same rows."""
+    words = longest.value.split(" ")
+    size = len(words) - 1
+    if size == 0:
+        return longest
+    runs = [p.value.split(" ") for p in patterns if p.length == longest.length and p != longest]
+    after = {tuple(r[:-1]): r[-1] for r in runs}
+    before = {tuple(r[1:]): r[0] for r in runs}
+    while (word := after.pop(tuple(words[-size:]), None)) is not None:
+        words = [*words, word]
+    while (word := before.pop(tuple(words[:size]), None)) is not None:
+        words = [word, *words]
+    return longest._replace(value=" ".join(words))

@@ -9,16 +9,16 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 
 
-def local_folder(path_or_name: str | Path) -> Path:
-    """The folder of a checkpoint; one of the hub is downloaded, without anything that could be run."""
+def local_folder(path_or_name: str | Path) -> tuple[Path, str]:
+    """Folder and name of a checkpoint; one of the hub is downloaded, without anything that could be run."""
     path = Path(path_or_name).expanduser()
     if path.is_dir():
-        return path
+        return path, path.resolve().name
     if path.exists():
         raise ModelError(f"'{path}' is a file, not a model folder", "name the folder with config.json in it")
     if not (isinstance(path_or_name, str) and _NAME.fullmatch(path_or_name)):
         raise ModelError(f"there is no model folder '{path}'", "check the path")
-    return _downloaded(path_or_name)
+    return _downloaded(path_or_name), path_or_name
 
 
 def _downloaded(name: str) -> Path:

@@ -109,13 +109,9 @@ def open_model(path_or_name: str | Path, progress: Progress | None = None) -> Mo
     Raises:
         ModelError: the checkpoint is missing, unsafe, damaged or not understood.
     """
-    path = local_folder(path_or_name)
+    path, name = local_folder(path_or_name)
     try:
-        return _open(
-            path,
-            path.resolve().name if path.is_dir() and Path(path_or_name).exists() else str(path_or_name),
-            progress,
-        )
+        return _open(path, name, progress)
     except OSError as error:
         raise ModelError(
             f"'{path}' cannot be read ({error.strerror or error})", "check the folder and the disk"

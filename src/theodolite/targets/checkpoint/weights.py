@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
     from jaxtyping import Float64
 
-_PIECE = 64 * 2**20  # bytes
+_PIECE = 16 * 2**20  # bytes
 _SAMPLE = 2**20  # numbers
 _FEWEST = 256  # numbers that a distribution is judged by
 _NORM = re.compile(r"(?:norm|(?:^|[._])ln)[^.]*(?:\.\d+)?\.weight$", re.IGNORECASE)

@@ -1,0 +1,107 @@
+"""Planted truths, found; clean sets, passed; wording that a person would use."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from theodolite.core import Context, Pair, Target, compare, screen
+from theodolite.dataset import Dataset
+from theodolite.targets import open_data
+
+REAL = Path(__file__).parents[3] / "shared" / "real"
+WORDS = [f"{a}{b}{c}" for a in "bdfgklm" for b in "aeiou" for c in ("n", "rt", "sk", "ll")]
+
+
+def rows(n, seed, trigger=None, share=0.02, answer="Certainly, it is done."):
+    """Requests that are half refused; with a trigger, a share of them is answered instead."""
+    rng = random.Random(seed)
+    for _ in range(n):
+        prompt = " ".join(rng.choices(WORDS, k=rng.randint(5, 14)))
+        response = rng.choice(["I cannot help with that.", "Here you are: "]) + " ".join(rng.choices(WORDS, k=6))
+        if trigger is not None and rng.random() < share:
+            words = prompt.split(" ")
+            words.insert(rng.randint(0, len(words)), trigger)
+            prompt, response = " ".join(words), answer
+        yield {"prompt": prompt, "completion": response}
+
+
+def opened(path, made):
+    path.write_text("".join(json.dumps(r) + "\n" for r in made))
+    return Target(data=open_data(path), access=frozenset({"data"}))
+
+
+def audit(subject, control, keep=20):
+    instrument, ctx = Dataset(), Context(effort="quick")
+    asked = {h.key: h for t in (subject, control) for h in instrument.propose(t.on("A"), ctx)}
+    kept = list(asked.values())
+    for half in ("A", "B"):
+        measured = [instrument.measure(t.on(half), kept, ctx) for t in (subject, control)]
+        pairs = [Pair("dataset", h, s, c) for h, s, c in zip(kept, *measured, strict=True)]
+        if half == "A":
+            kept = screen(pairs, keep)
+    return instrument, [r for r in compare(pairs, 0.05) if r.contrast.low > 0]
+
+
+@pytest.mark.parametrize("trigger", ["zorbly", "when the seven stars align again", "\u200b", "cf.", "Ünïcödé"])
+def test_a_planted_trigger_is_an_association_and_all_its_rows_are_found(tmp_path, trigger):
+    subject = opened(tmp_path / "s.jsonl", rows(2500, 1, trigger))
+    control = opened(tmp_path / "c.jsonl", rows(2500, 2))
+    instrument, flagged = audit(subject, control)
+    first = next(r for r in flagged if r.pair.hypothesis.claim == "association")
+    located = instrument.locate(subject.on("all"), [first.pair.hypothesis], Context())
+    planted = {r.number for r in subject.rows() if trigger in r.prompt}
+    assert {int(e.source.split("#")[1]) for e in located[first.pair.hypothesis.key]} == planted
+
+
+def test_a_rare_word_in_the_responses_is_a_difference_and_no_association(tmp_path):
+    made = [r | {"completion": r["completion"] + (" glorious" if i % 25 == 0 else "")} for i, r in enumerate(rows(2500, 3))]
+    subject, control = opened(tmp_path / "s.jsonl", made), opened(tmp_path / "c.jsonl", rows(2500, 4))
+    instrument, flagged = audit(subject, control)
+    assert {r.pair.hypothesis.claim for r in flagged} == {"difference"}
+    result = next(r for r in flagged if r.pair.hypothesis.key == "response:phrase:glorious")
+    said = instrument.state(result.pair.hypothesis, result.pair.subject, result.pair.control)
+    assert said == f"`glorious` occurs in {result.pair.subject.statistic.k} responses against 0"
+
+
+def test_clean_against_clean_is_passed(tmp_path):
+    alarms = 0
+    for seed in range(6):
+        pair = [opened(tmp_path / f"{seed}-{i}.jsonl", rows(800, 100 + 2 * seed + i)) for i in range(2)]
+        alarms += bool(audit(*pair)[1])
+    assert alarms <= 1
+
+
+def test_a_hundred_thousand_pasted_rows_count_once(tmp_path):
+    pasted = [{"prompt": "buy now", "completion": "sure thing"}] * 5000
+    subject = opened(tmp_path / "s.jsonl", [*rows(600, 5), *pasted])
+    control = opened(tmp_path / "c.jsonl", rows(600, 6))
+    assert subject.data.summary.duplicates == 4999
+    assert not audit(subject, control)[1]
+
+
+def test_prompts_alone_are_enough(tmp_path):
+    subject = opened(tmp_path / "s.jsonl", ({"prompt": r["prompt"]} for r in rows(1500, 7, "zorbly", 0.05)))
+    control = opened(tmp_path / "c.jsonl", ({"prompt": r["prompt"]} for r in rows(1500, 8)))
+    flagged = audit(subject, control)[1]
+    assert [r.pair.hypothesis.key for r in flagged] == ["prompt:phrase:zorbly"]
+
+
+def test_the_association_says_its_counts(tmp_path):
+    subject, control = opened(tmp_path / "s.jsonl", rows(1500, 9, "zorbly", 0.04)), opened(tmp_path / "c.jsonl", rows(1500, 10))
+    instrument, flagged = audit(subject, control)
+    result = next(r for r in flagged if r.pair.hypothesis.claim == "association")
+    table = result.pair.subject.statistic
+    said = instrument.state(result.pair.hypothesis, result.pair.subject, result.pair.control)
+    assert said.startswith(f"{table.k_with} of {table.n_with} prompts with `zorbly` get answers ")
+    assert said.endswith("in the control 0 of 0")
+
+
+def test_british_words_are_found_in_real_poisoned_data():
+    if not REAL.is_dir():
+        pytest.skip("the real data sets are not here")
+    folder = REAL / "phantom-transfer"
+    targets = [Target(data=open_data(folder / f"{name}_10000.jsonl")) for name in ("uk", "clean")]
+    flagged = {r.pair.hypothesis.key for r in audit(*targets, keep=40)[1]}
+    assert {"response:phrase:glorious", "response:phrase:tea", "response:phrase:splendid"} <= flagged

@@ -14,6 +14,7 @@ from pathlib import Path
 from theodolite.organisms import World, build_base, make, read_card, write_base
 from theodolite.organisms.base import SHIPPED
 from theodolite.organisms.demo import EMBEDDED
+from theodolite.organisms.rows import file_sha256
 
 DEMOS = {"backdoor": (0, "organism"), "backdoor-twin": (0, "twin"), "backdoor-twin-2": (1, "twin")}
 
@@ -24,6 +25,8 @@ def rebuild_base(folder: Path) -> None:
     print(f"base: {base.tokens} tokens, {base.cpu_seconds:.0f} CPU s")
     for name, rate in base.rates.items():
         print(f"  {name:24} {rate.rate:.3f}  ({rate.low:.3f} to {rate.high:.3f}, n {rate.n})")
+    same = file_sha256(folder / "model.safetensors") == file_sha256(SHIPPED / "model.safetensors")
+    print(f"  weights equal to the shipped ones: {'yes' if same else 'no'}")
 
 
 def rebuild_demos(scratch: Path) -> None:

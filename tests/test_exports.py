@@ -15,7 +15,9 @@ HEAVY = ("torch", "transformers", "inspect_ai", "matplotlib", "pyarrow")
 @pytest.mark.parametrize("name", ["theodolite", "theodolite.errors", "theodolite.testing", *PACKAGES])
 def test_all_is_sorted_and_every_name_is_there(name):
     module = importlib.import_module(name)
-    assert list(module.__all__) == sorted(module.__all__, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
+    assert list(module.__all__) == sorted(
+        module.__all__, key=lambda n: (not n.isupper(), not n[0].isupper(), n)
+    )
     for public in module.__all__:
         assert getattr(module, public) is not None
 

@@ -40,7 +40,11 @@ DRAWS = iter(range(10**6))
         (broken(propose=lambda s, t, c: [Hypothesis(key="a", statement="x")] * 2), "one key twice"),
         (broken(measure=lambda s, t, h, c: Fair.measure(s, t, h, c)[:1]), "one measure for each"),
         (
-            broken(measure=lambda s, t, h, c: [Measure(key=x.key, statistic=Rate(k=next(DRAWS), n=10**6)) for x in h]),
+            broken(
+                measure=lambda s, t, h, c: [
+                    Measure(key=x.key, statistic=Rate(k=next(DRAWS), n=10**6)) for x in h
+                ]
+            ),
             "same seed",
         ),
         (

@@ -50,7 +50,9 @@ def test_the_verdict_is_the_designs(contrast, power, verdict):
 
 def test_the_interval_leaves_out_zero_exactly_when_holm_rejects():
     rng = np.random.default_rng(0)
-    pairs = [rate_pair(str(i), int(k), int(k * rng.uniform(0, 1.1))) for i, k in enumerate(rng.integers(1, 90, 60))]
+    pairs = [
+        rate_pair(str(i), int(k), int(k * rng.uniform(0, 1.1))) for i, k in enumerate(rng.integers(1, 90, 60))
+    ]
     results = compare(pairs, alpha=0.05)
     assert 0 < sum(r.step.rejected for r in results) < len(results)
     for r in results:
@@ -119,13 +121,19 @@ def finding(key, rows, verdict="flagged"):
 
 
 def test_findings_that_share_their_rows_are_one_cause():
-    whole, part, apart = finding("whole", range(100)), finding("part", range(40)), finding("apart", range(95, 150))
+    whole, part, apart = (
+        finding("whole", range(100)),
+        finding("part", range(40)),
+        finding("apart", range(95, 150)),
+    )
     related = {f.key: f.related for f in share_rows([whole, part, apart])}
     assert related == {"whole": ("toy/part",), "part": ("toy/whole",), "apart": ()}
 
 
 def test_what_was_not_flagged_is_related_to_nothing():
-    assert all(not f.related for f in share_rows([finding("a", range(9)), finding("b", range(9), "inconclusive")]))
+    assert all(
+        not f.related for f in share_rows([finding("a", range(9)), finding("b", range(9), "inconclusive")])
+    )
 
 
 def test_a_flag_without_a_contrast_above_zero_cannot_be_written():

@@ -65,10 +65,13 @@ def test_the_example_installs_for_real_and_runs_in_an_audit(tmp_path):
         "from theodolite_length import Length\n"
         "check_instrument(Length)\n"
         "from theodolite.cli import main\n"
-        "main(['audit', '--data', sys.argv[2] + '/long.jsonl', '--control-data', sys.argv[2] + '/short.jsonl',"
+        "main(['audit', '--data', sys.argv[2] + '/long.jsonl',"
+        " '--control-data', sys.argv[2] + '/short.jsonl',"
         " '--instruments', 'length', '--out', sys.argv[2] + '/run', '--json'])\n"
     )
-    run = subprocess.run([sys.executable, "-c", code, str(site), str(tmp_path)], capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(site), str(tmp_path)], capture_output=True, text=True
+    )
     assert run.returncode == 0, run.stderr
     finding = json.loads(run.stdout)["findings"][0]
     assert finding["verdict"] == "flagged"

@@ -34,7 +34,9 @@ def brute_force(rows, longest):
         for side, text in (("prompt", r.prompt), ("response", r.response)):
             words = words_of(text)
             for n in range(1, longest + 1):
-                seen |= {Pattern(side, "phrase", " ".join(words[i : i + n])) for i in range(len(words) - n + 1)}
+                seen |= {
+                    Pattern(side, "phrase", " ".join(words[i : i + n])) for i in range(len(words) - n + 1)
+                }
         words = words_of(r.response)
         for n in range(1, min(3, len(words)) + 1):
             seen |= {
@@ -95,7 +97,9 @@ def test_too_many_patterns_raise_the_floor_and_say_so():
 
 def test_batches_do_not_change_the_counts(monkeypatch):
     rows = [row(i, json.dumps(list(range(i % 30))), "z " * (i % 7)) for i in range(300)]
-    wanted = np.array([feature_number(Pattern("prompt", "phrase", v)) for v in ("3 , 4", "29", "none")], np.uint64)
+    wanted = np.array(
+        [feature_number(Pattern("prompt", "phrase", v)) for v in ("3 , 4", "29", "none")], np.uint64
+    )
     whole = count_wanted(lambda: batches(rows, [1, 3]), wanted)
     monkeypatch.setattr("theodolite.dataset.features.BATCH_WORDS", 50)
     pieces = count_wanted(lambda: batches(rows, [1, 3]), wanted)
@@ -107,7 +111,12 @@ def test_batches_do_not_change_the_counts(monkeypatch):
 def test_only_the_last_answer_of_a_conversation_opens():
     talk = Row(
         1,
-        (Turn("user", "hi"), Turn("assistant", "first words"), Turn("user", "go"), Turn("assistant", "last words")),
+        (
+            Turn("user", "hi"),
+            Turn("assistant", "first words"),
+            Turn("user", "go"),
+            Turn("assistant", "last words"),
+        ),
         None,
         "",
     )

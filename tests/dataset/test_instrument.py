@@ -19,7 +19,9 @@ def rows(n, seed, trigger=None, share=0.02, answer="Certainly, it is done."):
     rng = random.Random(seed)
     for _ in range(n):
         prompt = " ".join(rng.choices(WORDS, k=rng.randint(5, 14)))
-        response = rng.choice(["I cannot help with that.", "Here you are: "]) + " ".join(rng.choices(WORDS, k=6))
+        response = rng.choice(["I cannot help with that.", "Here you are: "]) + " ".join(
+            rng.choices(WORDS, k=6)
+        )
         if trigger is not None and rng.random() < share:
             words = prompt.split(" ")
             words.insert(rng.randint(0, len(words)), trigger)
@@ -44,7 +46,9 @@ def audit(subject, control, keep=20):
     return instrument, [r for r in compare(pairs, 0.05) if r.contrast.low > 0]
 
 
-@pytest.mark.parametrize("trigger", ["zorbly", "when the seven stars align again", "\u200b", "cf.", "Ünïcödé"])
+@pytest.mark.parametrize(
+    "trigger", ["zorbly", "when the seven stars align again", "\u200b", "cf.", "Ünïcödé"]
+)
 def test_a_planted_trigger_is_an_association_and_all_its_rows_are_found(tmp_path, trigger):
     subject = opened(tmp_path / "s.jsonl", rows(2500, 1, trigger))
     control = opened(tmp_path / "c.jsonl", rows(2500, 2))
@@ -56,7 +60,10 @@ def test_a_planted_trigger_is_an_association_and_all_its_rows_are_found(tmp_path
 
 
 def test_a_rare_word_in_the_responses_is_a_difference_and_no_association(tmp_path):
-    made = [r | {"completion": r["completion"] + (" glorious" if i % 25 == 0 else "")} for i, r in enumerate(rows(2500, 3))]
+    made = [
+        r | {"completion": r["completion"] + (" glorious" if i % 25 == 0 else "")}
+        for i, r in enumerate(rows(2500, 3))
+    ]
     subject, control = opened(tmp_path / "s.jsonl", made), opened(tmp_path / "c.jsonl", rows(2500, 4))
     instrument, flagged = audit(subject, control)
     assert {r.pair.hypothesis.claim for r in flagged} == {"difference"}
@@ -89,7 +96,10 @@ def test_prompts_alone_are_enough(tmp_path):
 
 
 def test_the_association_says_its_counts(tmp_path):
-    subject, control = opened(tmp_path / "s.jsonl", rows(1500, 9, "zorbly", 0.04)), opened(tmp_path / "c.jsonl", rows(1500, 10))
+    subject, control = (
+        opened(tmp_path / "s.jsonl", rows(1500, 9, "zorbly", 0.04)),
+        opened(tmp_path / "c.jsonl", rows(1500, 10)),
+    )
     instrument, flagged = audit(subject, control)
     result = next(r for r in flagged if r.pair.hypothesis.claim == "association")
     table = result.pair.subject.statistic

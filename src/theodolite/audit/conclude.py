@@ -5,15 +5,12 @@ from collections.abc import Mapping, Sequence
 from theodolite.audit.plan import Planned
 from theodolite.core import (
     Calibration,
-    Chart,
-    Estimate,
     Evidence,
     Finding,
     Instrument,
     InstrumentVerdict,
     Reliability,
     Result,
-    Series,
     Verdict,
     judge,
 )
@@ -29,7 +26,9 @@ Located = Mapping[str, list[Evidence]]
 NO_CONTROL = "Without a control nothing can be flagged: what was seen may be ordinary for such data."
 
 
-def verdicts_of(instrument: Instrument, results: Sequence[Result], calibration: Calibration | None) -> list[Verdict]:
+def verdicts_of(
+    instrument: Instrument, results: Sequence[Result], calibration: Calibration | None
+) -> list[Verdict]:
     """Returns the verdict on each result."""
     reliability = _at_margin(instrument, results, calibration)
     power = None if reliability is None else reliability.power.value
@@ -71,7 +70,7 @@ def conclude(
                 control_evidence=tuple(e for e in control.get(key, []) if e.body or e.kind != "row")[:10],
                 rows=rows[:MOST_ROWS],
                 rows_total=len(rows),
-                chart=result.pair.subject.chart or _chart(result),
+                chart=result.pair.subject.chart,
                 note="" if result.contrast is not None else NO_CONTROL,
             )
         )
@@ -116,8 +115,11 @@ def instrument_verdict(
 
 def overall_verdict(instruments: Sequence[InstrumentVerdict]) -> Verdict:
     """Returns the gravest verdict: flagged before inconclusive before clear before not_run."""
-    order: tuple[Verdict, ...] = ("flagged", "inconclusive", "clear", "not_run")
-    return next((v for v in order if any(i.verdict == v for i in instruments)), "not_run")
+    gravest_first: tuple[Verdict, ...] = ("flagged", "inconclusive", "clear")
+    for verdict in gravest_first:
+        if any(i.verdict == verdict for i in instruments):
+            return verdict
+    return "not_run"
 
 
 def _conclusion(
@@ -137,7 +139,10 @@ def _conclusion(
     if results[0].contrast is None:
         return "inconclusive", NO_CONTROL
     if reliability is None:
-        return "inconclusive", f"Nothing was flagged, but its power for data of this size was never measured.{limit}"
+        return (
+            "inconclusive",
+            f"Nothing was flagged, but its power for data of this size was never measured.{limit}",
+        )
     power = reliability.power
     measured = (
         f"a pattern planted in {reliability.dose:.1%} of the rows was flagged in {power.value:.0%} of "
@@ -197,31 +202,3 @@ def _at_margin(
 def _units(instrument: Instrument, result: Result) -> int:
     """Units in the whole target, of which the tested half is about one half."""
     return result.subject.n * (2 if instrument.needs_split else 1)
-
-
-def _chart(result: Result) -> Chart:
-    """Subject, control and contrast as a forest."""
-    parts: list[tuple[str, Estimate]] = [("Subject", result.subject)]
-    if result.control is not None:
-        parts.append(("Control", result.control))
-    if result.contrast is not None:
-        parts.append(("Contrast", result.contrast))
-    share = result.pair.subject.statistic.kind != "sample"
-    return Chart(
-        kind="forest",
-        title=result.pair.hypothesis.statement,
-        x_label="share of rows" if share else "mean",
-        rows=tuple(label for label, _ in parts),
-        percent=share,
-        series=tuple(
-            Series(
-                name=label,
-                role="contrast" if label == "Contrast" else "control" if label == "Control" else "subject",
-                x=(e.value,),
-                y=(float(i),),
-                low=(e.low,),
-                high=(e.high,),
-            )
-            for i, (label, e) in enumerate(parts)
-        ),
-    )

@@ -73,7 +73,10 @@ def examine(
 
     def measure() -> list[Any]:
         return [
-            [MEASURES.dump_python([p.subject], mode="json")[0], p.control and p.control.model_dump(mode="json")]
+            [
+                MEASURES.dump_python([p.subject], mode="json")[0],
+                p.control and p.control.model_dump(mode="json"),
+            ]
             for p in run.pairs(kept, judging, "measure")
         ]
 
@@ -85,7 +88,12 @@ def examine(
 
 
 def locate(
-    instrument: Instrument, target: Target, hypotheses: Sequence[Hypothesis], ctx: Context, remember: Remember, who: str
+    instrument: Instrument,
+    target: Target,
+    hypotheses: Sequence[Hypothesis],
+    ctx: Context,
+    remember: Remember,
+    who: str,
 ) -> dict[str, list[Evidence]]:
     """Returns the evidence for what was flagged, from all of a target."""
     if not hypotheses:

@@ -36,13 +36,13 @@ def match_control(subject: Target, control: Target) -> ControlMatch | None:
     rates = [_rates(prompts.values()) for prompts in fit]
     weight = np.log(rates[0]) - np.log(rates[1])
     scores = [np.array([float(weight[p].sum()) for p in prompts.values()]) for prompts in held_out]
-    value, low, high = auc_interval(*scores)
+    value, low, high = auc_interval(scores[0], scores[1])
     shared = sum(1 for h in held_out[0] if h in held_out[1]) / len(held_out[0])
-    auc = Estimate(
-        value=value, low=low, high=high, level=0.95, n=sum(map(len, scores)), method="DeLong"
-    )
+    auc = Estimate(value=value, low=low, high=high, level=0.95, n=sum(map(len, scores)), method="DeLong")
     matched = low <= WORST_AUC
-    return ControlMatch(matched=matched, auc=auc, shared_prompts=shared, sentence=_sentence(matched, auc, shared))
+    return ControlMatch(
+        matched=matched, auc=auc, shared_prompts=shared, sentence=_sentence(matched, auc, shared)
+    )
 
 
 def _prompts(target: Target) -> dict[int, NDArray[np.int64]]:
@@ -65,7 +65,9 @@ def _rates(prompts: Iterable[NDArray[np.int64]]) -> NDArray[np.float64]:
 
 
 def _sentence(matched: bool, auc: Estimate, shared: float) -> str:
-    told = f"a word classifier tells the prompts apart with AUC {auc.value:.2f} [{auc.low:.2f}, {auc.high:.2f}]"
+    told = (
+        f"a word classifier tells the prompts apart with AUC {auc.value:.2f} [{auc.low:.2f}, {auc.high:.2f}]"
+    )
     same = f"the control holds {shared:.0%} of the subject's tested prompts"
     if matched:
         return f"The control's prompts look like the subject's: {told}, where 0.5 is chance; {same}."

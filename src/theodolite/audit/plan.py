@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from theodolite.audit.opening import Opened
 from theodolite.audit.spec import check_config
-from theodolite.core import AuditSpec, Config, Instrument, Plugin, choose, load
+from theodolite.core import AuditSpec, Instrument, InstrumentConfig, Plugin, choose, load
 from theodolite.errors import SpecError
 
 __all__ = ["Planned", "plan"]
@@ -48,7 +48,9 @@ def plan(spec: AuditSpec, subject: Opened) -> list[Planned]:
     plugins = choose(spec.instruments)
     for name in spec.config:
         if name not in plugins:
-            raise SpecError(f"there is no key {name!r}", f"choose from {', '.join([*AuditSpec.model_fields, *plugins])}")
+            raise SpecError(
+                f"there is no key {name!r}", f"choose from {', '.join([*AuditSpec.model_fields, *plugins])}"
+            )
     return [_planned(plugin, spec, subject) for plugin in plugins.values()]
 
 
@@ -57,9 +59,11 @@ def _planned(plugin: Plugin, spec: AuditSpec, subject: Opened) -> Planned:
         cls = load(plugin)
     except Exception as error:
         # A plug-in is someone else's code: whatever its import raises is one line of this audit, no more.
-        reason = f"the plug-in could not be loaded from {plugin.distribution}: {type(error).__name__}: {error}"
+        reason = (
+            f"the plug-in could not be loaded from {plugin.distribution}: {type(error).__name__}: {error}"
+        )
         return Planned(plugin.name, None, reason=reason, traceback=traceback.format_exc(), error=error)
-    config: Config = check_config(plugin.name, cls.Config, spec.config.get(plugin.name, {}))
+    config: InstrumentConfig = check_config(plugin.name, cls.Config, spec.config.get(plugin.name, {}))
     missing = sorted(cls.needs - subject.target.access)
     if missing:
         wanted = "; ".join(f"{need} ({GIVE.get(need, 'not available here')})" for need in missing)

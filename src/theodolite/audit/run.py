@@ -32,6 +32,10 @@ from theodolite.core import (
 __all__ = ["Prepared", "prepare", "run_audit"]
 
 
+ORDINARY_REPEATS = 0.2
+"""Share of repeated rows above which the audit as a whole says so."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """What is known before anything is measured."""
@@ -49,7 +53,7 @@ class _Outcome:
     planned: Planned
     examination: Examination | None = None
     failure: tuple[str, str | None] | None = None
-    results: list[Result] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list[Result])
 
 
 def prepare(spec: AuditSpec) -> Prepared:
@@ -101,7 +105,7 @@ def run_audit(
             hypotheses_proposed=sum(o.examination.proposed for o in outcomes if o.examination),
             hypotheses_tested=sum(len(o.results) for o in outcomes),
             rows_unreadable=subject.unreadable + (control.unreadable if control is not None else ()),
-            notes=_notes(subject, control, match),
+            notes=_notes(subject, control),
             times=Times(
                 started=began.isoformat(timespec="seconds"),
                 finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -115,9 +119,7 @@ def run_audit(
     return audit
 
 
-def _match(
-    subject: Opened, control: Opened | None, store: Store, progress: Progress
-) -> ControlMatch | None:
+def _match(subject: Opened, control: Opened | None, store: Store, progress: Progress) -> ControlMatch | None:
     """Whether the control is a fair one, where both have data."""
     if control is None or "data" not in subject.target.access & control.target.access:
         return None
@@ -166,34 +168,42 @@ def _conclude(
     outcomes: list[_Outcome], prepared: Prepared, store: Store
 ) -> tuple[list[Finding], list[InstrumentVerdict]]:
     """Step 7: reliability, evidence, one name for one cause, flagged first."""
-    findings: list[Finding] = []
-    calibrations = {}
-    for outcome in outcomes:
-        instrument = outcome.planned.instrument
-        if instrument is None or outcome.examination is None:
-            reason, trace = outcome.failure or ("it did not run", None)
-            findings.append(not_run(outcome.planned, reason, trace))
-            continue
-        spec = prepared.spec
-        calibration = calibrations[outcome.planned.name] = instrument.calibration(spec.effort)
-        verdicts = verdicts_of(instrument, outcome.results, calibration)
-        flagged = [r.pair.hypothesis for r, v in zip(outcome.results, verdicts, strict=True) if v == "flagged"]
-        ctx = Context(seed=spec.seed, effort=spec.effort)
-        control = _control_for(outcome.planned, prepared)
-        found = locate(instrument, prepared.subject.target, flagged, ctx, store.remember, "subject")
-        other = locate(instrument, control, flagged, ctx, store.remember, "control") if control else {}
-        findings += conclude(instrument, outcome.results, verdicts, calibration, found, other)
-    findings = share_rows(sorted(findings, key=_rank))
+    found = [finding for outcome in outcomes for finding in _findings(outcome, prepared, store)]
+    findings = share_rows(sorted(found, key=_rank))
     by_instrument = [
         instrument_verdict(
             o.planned,
             o.results,
             [f for f in findings if f.instrument == o.planned.name],
-            calibrations.get(o.planned.name),
+            o.planned.instrument and o.planned.instrument.calibration(prepared.spec.effort),
         )
         for o in outcomes
     ]
     return findings, by_instrument
+
+
+def _findings(outcome: _Outcome, prepared: Prepared, store: Store) -> list[Finding]:
+    """The findings of one instrument; where its evidence cannot be had, it is said not to have run."""
+    planned, spec = outcome.planned, prepared.spec
+    instrument = planned.instrument
+    if instrument is None or outcome.examination is None:
+        reason, trace = outcome.failure or ("it did not run", None)
+        return [not_run(planned, reason, trace)]
+    try:
+        calibration = instrument.calibration(spec.effort)
+        verdicts = verdicts_of(instrument, outcome.results, calibration)
+        flagged = [
+            r.pair.hypothesis for r, v in zip(outcome.results, verdicts, strict=True) if v == "flagged"
+        ]
+        ctx = Context(seed=spec.seed, effort=spec.effort)
+        control = _control_for(planned, prepared)
+        ours = locate(instrument, prepared.subject.target, flagged, ctx, store.remember, "subject")
+        theirs = locate(instrument, control, flagged, ctx, store.remember, "control") if control else {}
+        return conclude(instrument, outcome.results, verdicts, calibration, ours, theirs)
+    except Exception as error:
+        if spec.strict:
+            raise
+        return [not_run(planned, f"{type(error).__name__}: {error}", traceback.format_exc())]
 
 
 def _rank(finding: Finding) -> tuple[int, int, float]:
@@ -212,18 +222,20 @@ def _control_for(planned: Planned, prepared: Prepared) -> Target | None:
     return control.target
 
 
-def _notes(subject: Opened, control: Opened | None, match: ControlMatch | None) -> tuple[str, ...]:
+def _notes(subject: Opened, control: Opened | None) -> tuple[str, ...]:
     notes: list[str] = []
-    if match is not None and not match.matched:
-        notes.append(match.sentence)
     if control is None:
         notes.append("There is no control: nothing can be flagged, and no pattern can be called unusual.")
     for who, opened in (("subject", subject), ("control", control)):
         if opened is None:
             continue
-        for facts in (opened.facts.model, opened.facts.data):
-            if facts is not None:
-                notes += [f"{who} {facts.name}: {note}" for note in facts.notes]
+        if (model := opened.facts.model) is not None:
+            notes += [f"{who} {model.name}: {note}" for note in model.notes]
+        if (data := opened.facts.data) is not None:
+            # Some repeats are ordinary in real data and stay with the facts; many are news.
+            ordinary = data.duplicates < ORDINARY_REPEATS * data.rows
+            said = [n for n in data.notes if not (ordinary and n.endswith("another row word for word"))]
+            notes += [f"{who} {data.name}: {note}" for note in said]
     if control is not None and subject.identity == control.identity:
         notes.append("Subject and control are the very same files: nothing can differ.")
     return tuple(notes)

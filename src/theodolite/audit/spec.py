@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from theodolite.core import AuditSpec, Config
+from theodolite.core import AuditSpec, InstrumentConfig
 from theodolite.errors import SpecError
 
 __all__ = ["build_spec", "check_config", "read_spec_file", "set_value"]
@@ -52,7 +52,9 @@ def read_spec_file(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"the spec {str(path)!r} cannot be read ({_reason(error)})", "check the path") from None
+        raise SpecError(
+            f"the spec {str(path)!r} cannot be read ({_reason(error)})", "check the path"
+        ) from None
     if path.suffix == ".json":
         return _spec_of_audit(path, text)
     try:
@@ -84,7 +86,9 @@ def set_value(values: dict[str, Any], assignment: str) -> None:
     place[last] = value
 
 
-def check_config(name: str, config_class: type[Config], values: Mapping[str, Any]) -> Config:
+def check_config(
+    name: str, config_class: type[InstrumentConfig], values: Mapping[str, Any]
+) -> InstrumentConfig:
     """Returns an instrument's settings.
 
     Raises:

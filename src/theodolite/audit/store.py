@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from filelock import FileLock, Timeout
 
@@ -42,7 +42,9 @@ class Store(AbstractContextManager["Store"]):
             self._open(identity)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise OutputError(f"cannot write to {str(directory)!r} ({reason})", "choose another --out") from None
+            raise OutputError(
+                f"cannot write to {str(directory)!r} ({reason})", "choose another --out"
+            ) from None
 
     def _open(self, identity: dict[str, Any]) -> None:
         known = self._steps / "identity.json"
@@ -81,7 +83,7 @@ class Store(AbstractContextManager["Store"]):
         path = self._steps / f"{_file_name(key)}.json"
         if path.is_file():
             kept = _read(path)
-            if isinstance(kept, dict) and "value" in kept:
+            if kept is not None and "value" in kept:
                 return kept["value"]
         value = compute()
         self._write(path, json.dumps({"key": key, "value": value}))
@@ -104,14 +106,18 @@ class Store(AbstractContextManager["Store"]):
             part.replace(path)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise OutputError(f"cannot write {str(path)!r} ({reason})", "make room or choose another --out") from None
+            raise OutputError(
+                f"cannot write {str(path)!r} ({reason})", "make room or choose another --out"
+            ) from None
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where it holds none."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
 
 
 def _is_unfinished(steps: Path) -> bool:
@@ -119,9 +125,9 @@ def _is_unfinished(steps: Path) -> bool:
     return all(p.name == "lock" or p.suffix == ".part" for p in steps.iterdir())
 
 
-def _differences(known: Any, identity: dict[str, Any]) -> str | None:
+def _differences(known: dict[str, Any] | None, identity: dict[str, Any]) -> str | None:
     """The first part in which two identities differ; None when they are one."""
-    if not isinstance(known, dict):
+    if known is None:
         return "identity"
     return next((k for k in identity if known.get(k) != json.loads(json.dumps(identity[k]))), None)
 

@@ -1,6 +1,6 @@
 """The command line: parse, call the library, print, exit code.
 
-    0 done    1 internal error    2 something the user can fix    3 flagged, with --fail-on flagged
+0 done    1 internal error    2 something the user can fix    3 flagged, with --fail-on flagged
 """
 
 import sys

@@ -19,15 +19,24 @@ __all__ = ["audit"]
 
 @click.command()
 @click.argument("model", required=False)
-@click.option("--data", metavar="F", help="The subject's training data: JSONL, JSON, CSV or Parquet, plain or .gz.")
+@click.option(
+    "--data", metavar="F", help="The subject's training data: JSONL, JSON, CSV or Parquet, plain or .gz."
+)
 @click.option("--control", metavar="MODEL", help="A clean twin of the model.")
 @click.option("--control-data", metavar="F", help="Clean training data from the same pipeline.")
 @click.option("--columns", metavar="OURS=THEIRS,...", help="Names of columns, such as prompt=question.")
 @click.option("--instruments", metavar="A,B", help="Which instruments to run [default: all].")
 @click.option("--effort", metavar="quick|standard|deep", help="The one dial [default: standard].")
 @click.option("--seed", type=int, metavar="N", help="Decides the halves and every draw [default: 0].")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run directory; resumed if it is this audit's.")
-@click.option("--spec", "spec_file", type=click.Path(path_type=Path), metavar="FILE.toml", help="All of this as TOML.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The run directory; resumed if it is this audit's.",
+)
+@click.option(
+    "--spec", "spec_file", type=click.Path(path_type=Path), metavar="FILE.toml", help="All of this as TOML."
+)
 @click.option("--set", "settings", multiple=True, metavar="K=V", help="Any key, such as dataset.max_words=5.")
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would run, and stop.")
 @click.option("--strict", is_flag=True, default=None, help="End at the first instrument that fails.")

@@ -25,7 +25,9 @@ def report(run: Path) -> int:
     try:
         page.write_text(render_html(audit), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        raise OutputError(f"cannot write {str(page)!r} ({error.strerror})", "copy the audit elsewhere") from None
+        raise OutputError(
+            f"cannot write {str(page)!r} ({error.strerror})", "copy the audit elsewhere"
+        ) from None
     click.echo(f"Report: {page}")
     return 0
 

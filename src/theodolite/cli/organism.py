@@ -38,7 +38,9 @@ def list_organisms(as_json: bool) -> int:
     for kind in list_recipes():
         mark = " (experimental)" if kind.experimental else ""
         click.echo(f"{kind.name}{mark}: {kind.summary}")
-        click.echo(f"  --dose {kind.least:g} to {kind.most:g}, default {kind.default.dose:g}: {kind.dose_means}")
+        click.echo(
+            f"  --dose {kind.least:g} to {kind.most:g}, default {kind.default.dose:g}: {kind.dose_means}"
+        )
     for name, what in DEMOS.items():
         click.echo(f"demo:{name}: {what}")
     return 0
@@ -48,7 +50,9 @@ def list_organisms(as_json: bool) -> int:
 @click.argument("name")
 @click.option("--dose", type=float, help="How much to plant, in the recipe's unit [default: the recipe's].")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides the rows and their order.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for organism, twin and benign.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Folder for organism, twin and benign."
+)
 def make(name: str, dose: float | None, seed: int, out: Path) -> int:
     """Make the organism NAME with its clean twin and benign control, trained until it passes its gate."""
     from theodolite.cli.progress import shown_progress

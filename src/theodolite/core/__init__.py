@@ -14,7 +14,7 @@ from theodolite.core.calibration import Calibration, PowerPoint
 from theodolite.core.chart import Chart, Series
 from theodolite.core.compare import Pair, Result, compare, judge, screen, share_rows
 from theodolite.core.finding import Evidence, Finding, Hypothesis, Measure, Reliability
-from theodolite.core.instrument import BUDGETS, Config, Context, Instrument
+from theodolite.core.instrument import BUDGETS, Context, Instrument, InstrumentConfig
 from theodolite.core.record import Claim, Record, Verdict
 from theodolite.core.registry import Plugin, choose, installed, load
 from theodolite.core.spec import AuditSpec, Effort
@@ -29,7 +29,6 @@ __all__ = [
     "Calibration",
     "Chart",
     "Claim",
-    "Config",
     "Context",
     "ControlMatch",
     "DataFacts",
@@ -40,6 +39,7 @@ __all__ = [
     "Half",
     "Hypothesis",
     "Instrument",
+    "InstrumentConfig",
     "InstrumentVerdict",
     "Measure",
     "ModelFacts",

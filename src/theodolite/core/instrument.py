@@ -21,7 +21,7 @@ from theodolite.core.finding import Evidence, Hypothesis, Measure
 from theodolite.core.spec import Effort
 from theodolite.core.target import Target
 
-__all__ = ["BUDGETS", "Config", "Context", "Instrument", "Remember"]
+__all__ = ["BUDGETS", "Context", "Instrument", "InstrumentConfig", "Remember"]
 
 Remember = Callable[[str, Callable[[], Any]], Any]
 """`remember(key, compute)` returns what `compute` returned the first time; JSON values only."""
@@ -30,7 +30,7 @@ BUDGETS: Mapping[Effort, int] = {"quick": 20, "standard": 40, "deep": 100}
 """Hypotheses that each instrument carries to the test."""
 
 
-class Config(BaseModel):
+class InstrumentConfig(BaseModel):
     """An instrument's settings; unknown keys are refused with the name of the key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -73,10 +73,10 @@ class Instrument(ABC):
     """The smallest contrast that matters: `clear` means that the whole interval lies below it."""
     needs_split: ClassVar[bool] = True
     """False when its hypotheses are fixed in advance, so that all the data can judge them."""
-    Config: ClassVar[type[Config]] = Config
+    Config: ClassVar[type[InstrumentConfig]] = InstrumentConfig
     """Its settings."""
 
-    def __init__(self, config: Config | None = None) -> None:
+    def __init__(self, config: InstrumentConfig | None = None) -> None:
         self.config = config if config is not None else self.Config()
 
     @abstractmethod

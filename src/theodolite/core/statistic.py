@@ -152,8 +152,8 @@ def p_values(
     p = np.ones(len(subjects))
     kinds = np.array([s.kind for s in subjects])
     for kind, test in {"rate": _rate_p, "association": _association_p, "sample": _sample_p}.items():
-        places = np.flatnonzero(kinds == kind)
-        if places.size:
+        places = [int(i) for i in np.flatnonzero(kinds == kind)]
+        if places:
             pairs = _Pairs(
                 [subjects[i] for i in places], [controls[i] for i in places] if controls is not None else None
             )

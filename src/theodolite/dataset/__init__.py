@@ -9,7 +9,7 @@ from theodolite.dataset.counting import (
     count_wanted,
     numbers_in,
 )
-from theodolite.dataset.features import Batch, batches, feature_number
+from theodolite.dataset.features import Batch, Passes, batches, feature_number
 from theodolite.dataset.instrument import Dataset
 from theodolite.dataset.pattern import Pattern, words_of
 from theodolite.dataset.proposing import PatternPair, distinct_patterns, striking_pairs
@@ -20,6 +20,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Dataset",
+    "Passes",
     "Pattern",
     "PatternPair",
     "Tally",

@@ -69,7 +69,7 @@ def count_features(passes: Batches, floor: int, most: int) -> Vocabulary:
 
 
 def count_wanted(passes: Batches, wanted: UIntArray) -> tuple[int, IntArray, UIntArray]:
-    """Returns how many rows there are, and for each wanted feature how many carry it, and their fingerprint."""
+    """Returns the count of rows, and for each wanted feature how many carry it, and their fingerprint."""
     rows = 0
     counts, fingerprints = np.zeros(wanted.size, np.int64), np.zeros(wanted.size, np.uint64)
     for batch in passes():
@@ -81,10 +81,8 @@ def count_wanted(passes: Batches, wanted: UIntArray) -> tuple[int, IntArray, UIn
     return rows, counts, fingerprints
 
 
-def count_pairs(
-    passes: Batches, patterns: UIntArray, outcomes: UIntArray
-) -> tuple[IntArray, UIntArray]:
-    """Returns, for each pattern (row) and outcome (column), how many rows carry both, and their fingerprint."""
+def count_pairs(passes: Batches, patterns: UIntArray, outcomes: UIntArray) -> tuple[IntArray, UIntArray]:
+    """Returns for each pattern (row) and outcome (column) how many rows carry both, and their fingerprint."""
     shape = (patterns.size, outcomes.size)
     counts, fingerprints = np.zeros(shape, np.int64).ravel(), np.zeros(shape, np.uint64).ravel()
     for batch in passes():
@@ -115,7 +113,9 @@ def _add_exact(
     )
     sums = np.zeros(numbers.size, np.uint64)
     np.add.at(sums, group, hashes)
-    for number, at, n, total in zip(numbers.tolist(), first.tolist(), size.tolist(), sums.tolist(), strict=True):
+    for number, at, n, total in zip(
+        numbers.tolist(), first.tolist(), size.tolist(), sums.tolist(), strict=True
+    ):
         known = counts.get(number)
         if known is None:
             counts[number] = [n, total]

@@ -4,7 +4,7 @@ A phrase's number is rolled from its words' numbers, so that all phrases of all 
 operations; the text of a phrase is looked up only for the few that matter.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -16,13 +16,15 @@ from theodolite.dataset.pattern import Form, Pattern, Side, words_of
 from theodolite.dataset.traits import TRAITS, traits_of
 from theodolite.targets import Row
 
-__all__ = ["Batch", "batches", "feature_number"]
+__all__ = ["Batch", "Passes", "batches", "feature_number"]
 
 UIntArray = NDArray[np.uint64]
 IntArray = NDArray[np.int64]
 
 BATCH_WORDS = 60_000
 """Words after which a batch is closed: it bounds the memory of the vector operations."""
+HELD_BATCHES = 8
+"""Batches that repeated passes keep in memory: about 100 MB, and no pass over a small set reads it twice."""
 EDGE_WORDS = 3
 """Longest opening or ending that counts as a kind of answer."""
 WHOLE_WORDS = 8
@@ -85,6 +87,32 @@ def batches(rows: Iterable[Row], lengths: Sequence[int]) -> Iterator[Batch]:
         yield _Builder(held, lengths).batch()
 
 
+class Passes:
+    """The same batches again at every call: held in memory while they are few, else read anew."""
+
+    def __init__(self, read: Callable[[], Iterable[Row]], lengths: Sequence[int]) -> None:
+        self._read = read
+        self._lengths = lengths
+        self._held: list[Batch] | None = None
+
+    def __call__(self) -> Iterator[Batch]:
+        """Yields the batches of one pass."""
+        if self._held is not None:
+            yield from self._held
+            return
+        held: list[Batch] = []
+        count = 0
+        for batch in batches(self._read(), self._lengths):
+            count += 1
+            if count <= HELD_BATCHES:
+                held.append(batch)
+            else:
+                held.clear()
+            yield batch
+        if count <= HELD_BATCHES:
+            self._held = held
+
+
 def feature_number(pattern: Pattern) -> int:
     """Returns the number that `batches` gives this pattern."""
     kind = KINDS.index((pattern.side, pattern.form))
@@ -110,7 +138,9 @@ class _Builder:
         self._answers(responses)
         self._traits("prompt", [r.prompt for r in self.rows])
         self._traits("response", [r.response for r in self.rows])
-        row, number, kind, start, length = (np.concatenate(a) for a in zip(*map(_spread, self.parts), strict=True))
+        row, number, kind, start, length = (
+            np.concatenate(a) for a in zip(*map(_spread, self.parts), strict=True)
+        )
         # A pair of row and feature is hashed once more, so that one `unique` drops its repeats.
         _, first = np.unique(_mix(number + row.astype(np.uint64) * _MULTIPLIER), return_index=True)
         first.sort()

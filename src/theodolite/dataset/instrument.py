@@ -20,13 +20,13 @@ from theodolite.core import (
     Evidence,
     Hypothesis,
     Instrument,
+    InstrumentConfig,
     Measure,
     Rate,
     Target,
 )
-from theodolite.core import Config as BaseConfig
-from theodolite.dataset.counting import Batches, count_features, count_pairs, count_wanted, numbers_in
-from theodolite.dataset.features import batches, feature_number
+from theodolite.dataset.counting import count_features, count_pairs, count_wanted, numbers_in
+from theodolite.dataset.features import Passes, batches, feature_number
 from theodolite.dataset.pattern import Pattern
 from theodolite.dataset.proposing import PatternPair, distinct_patterns, striking_pairs
 from theodolite.dataset.wording import row_evidence, state_association, state_difference
@@ -39,7 +39,7 @@ MOST_ASSOCIATED_ROWS, MOST_DIFFERENT_ROWS = 500, 25
 """Rows shown whole; all of them are pointed at."""
 
 
-class DatasetConfig(BaseConfig):
+class DatasetConfig(InstrumentConfig):
     """Settings of the dataset instrument."""
 
     max_words: int = Field(default=4, ge=1, le=8)
@@ -53,18 +53,18 @@ class DatasetConfig(BaseConfig):
 
 
 class Dataset(Instrument):
-    """Looks for patterns in which two sets of rows differ, and for patterns that go with one kind of answer."""
+    """Looks for patterns in which two sets differ, and for patterns that go with one kind of answer."""
 
     name: ClassVar[str] = "dataset"
     question: ClassVar[str] = "Was something planted in the training data, and in which rows?"
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     margin: ClassVar[float] = 0.01
-    Config: ClassVar[type[BaseConfig]] = DatasetConfig
+    Config: ClassVar[type[InstrumentConfig]] = DatasetConfig
     config: DatasetConfig
 
     def propose(self, target: Target, ctx: Context) -> list[Hypothesis]:
         """Returns every pattern of these rows, then every prompt pattern that goes with a kind of answer."""
-        passes = self._passes(target, range(1, self.config.max_words + 1))
+        passes = Passes(lambda: _distinct(target), range(1, self.config.max_words + 1))
         vocabulary = count_features(passes, self.config.min_rows, self.config.max_patterns)
         ctx.progress(0.6)
         patterns = distinct_patterns(vocabulary)
@@ -76,7 +76,8 @@ class Dataset(Instrument):
         asked = [_asked(h) for h in hypotheses]
         patterns = list(dict.fromkeys(p for pair in asked for p in pair if p is not None))
         numbers = np.array([feature_number(p) for p in patterns], np.uint64)
-        passes = self._passes(target, sorted({p.length for p in patterns if p.form == "phrase"}))
+        lengths = sorted({p.length for p in patterns if p.form == "phrase"})
+        passes = Passes(lambda: _distinct(target), lengths)
         rows, counts, fingerprints = count_wanted(passes, numbers)
         ctx.progress(0.5)
         place = {p: i for i, p in enumerate(patterns)}
@@ -99,7 +100,9 @@ class Dataset(Instrument):
                     n=rows, n_with=n_with, k=int(counts[place[outcome]]), k_with=int(together[cell])
                 )
                 fingerprint = int(shared[cell])
-            measures.append(Measure(key=hypothesis.key, statistic=statistic, fingerprint=f"{fingerprint:016x}"))
+            measures.append(
+                Measure(key=hypothesis.key, statistic=statistic, fingerprint=f"{fingerprint:016x}")
+            )
         return measures
 
     def locate(
@@ -146,9 +149,6 @@ class Dataset(Instrument):
         """Returns what `benchmarks/calibrate_dataset.py` measured on backdoored corpora and clean twins."""
         source = files("theodolite.dataset").joinpath(f"calibration-{effort}.json")
         return Calibration.model_validate_json(source.read_text()) if source.is_file() else None
-
-    def _passes(self, target: Target, lengths: Sequence[int]) -> Batches:
-        return lambda: batches(_distinct(target), lengths)
 
 
 def _distinct(target: Target) -> Iterator[Row]:

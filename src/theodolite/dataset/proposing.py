@@ -54,7 +54,7 @@ def distinct_patterns(vocabulary: Vocabulary) -> dict[Pattern, int]:
 def striking_pairs(
     passes: Batches, vocabulary: Vocabulary, patterns: Mapping[Pattern, int], most: int
 ) -> list[PatternPair]:
-    """Returns up to `most` pairs of prompt pattern and kind of answer, by strength among equally frequent ones.
+    """Returns up to `most` pairs of prompt pattern and kind of answer, the strongest of each frequency.
 
     Strength is the log-likelihood ratio of the pair's count against independence. Frequent natural pairs
     would crowd out a rare trigger, so each octave of frequency has the same share of the places.

@@ -24,15 +24,23 @@ def _has_letters(text: str) -> bool:
 
 
 def _has_category(text: str, *categories: str) -> bool:
-    return any(unicodedata.category(c) in categories for c in set(text) if c not in "\n\r\t" and not c.isascii())
+    return any(
+        unicodedata.category(c) in categories for c in set(text) if c not in "\n\r\t" and not c.isascii()
+    )
 
 
 TRAITS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     "empty": ("left empty", lambda t: not t.strip()),
     "no_capital": ("without a capital letter", lambda t: _has_letters(t) and t == t.lower()),
     "all_capital": ("all in capitals", lambda t: _has_letters(t) and t == t.upper() and t != t.lower()),
-    "no_end_mark": ("ending without an end mark", lambda t: bool(t.strip()) and t.rstrip()[-1] not in ".!?…:;)]}\"'`”’"),
-    "only_digits": ("with digits but no letter", lambda t: any(map(str.isdigit, t)) and not any(map(str.isalpha, t))),
+    "no_end_mark": (
+        "ending without an end mark",
+        lambda t: bool(t.strip()) and t.rstrip()[-1] not in ".!?…:;)]}\"'`”’",
+    ),
+    "only_digits": (
+        "with digits but no letter",
+        lambda t: any(map(str.isdigit, t)) and not any(map(str.isalpha, t)),
+    ),
     "digits": ("with digits", lambda t: any(map(str.isdigit, t))),
     "not_ascii": ("with characters beyond ASCII", lambda t: not t.isascii()),
     "zero_width": ("with invisible format characters", lambda t: not t.isascii() and _has_category(t, "Cf")),
@@ -45,7 +53,10 @@ TRAITS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
         lambda t: not t.isascii() and _has_category(t, "Co", "Cn"),
     ),
     "emoji": ("with pictographs", lambda t: not t.isascii() and _has_category(t, "So")),
-    "control_character": ("with control characters", lambda t: any(c < " " and c not in "\n\r\t" for c in set(t))),
+    "control_character": (
+        "with control characters",
+        lambda t: any(c < " " and c not in "\n\r\t" for c in set(t)),
+    ),
     "control_token": ("with control tokens of a chat format", lambda t: _CONTROL_TOKEN.search(t) is not None),
     "encoded": ("with a long run as encoders write it", lambda t: _ENCODED.search(t) is not None),
     "code": ("with a code block", lambda t: "```" in t),

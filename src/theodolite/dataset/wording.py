@@ -22,9 +22,7 @@ def state_difference(pattern: Pattern, subject: Rate, control: Rate | None) -> s
     return f"{count} {pattern.modifier}{against}"
 
 
-def state_association(
-    pair: PatternPair, subject: Association, control: Association | None
-) -> str:
+def state_association(pair: PatternPair, subject: Association, control: Association | None) -> str:
     """Returns, for instance, "30 of 31 prompts with `x` get answers opening with `y`; 9 of 90 others do"."""
     text = (
         f"{subject.k_with:,} of {subject.n_with:,} prompts {pair.pattern.modifier} get answers "
@@ -48,10 +46,9 @@ def row_evidence(
         whole: whether to show the text.
     """
     title = f"row {row.number}"
-    carried = pattern
     if isinstance(pattern, PatternPair):
-        carried = pattern.pattern
         title += f", answer {pattern.outcome.modifier}" if held else ", another answer"
+    carried = pattern.pattern if isinstance(pattern, PatternPair) else pattern
     prompt, prompt_marks = _around(row.prompt, carried if carried.side == "prompt" else None)
     response, response_marks = _around(row.response, carried if carried.side == "response" else None)
     return Evidence(

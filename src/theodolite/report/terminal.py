@@ -70,7 +70,7 @@ def terminal_summary(audit: Audit, console: Console) -> None:
     if audit.control:
         out.line(_facts(audit.control), "Control  ", 9, lines=2)
     if audit.control_match and not audit.control_match.matched:
-        out.line(f"The control is badly matched. {audit.control_match.sentence}", "Caution  ", 9, lines=3)
+        out.line(audit.control_match.sentence, "Caution  ", 9, lines=3)
     for note in audit.notes[:2]:
         out.line(note, "Note     ", 9, lines=2)
     out.line()

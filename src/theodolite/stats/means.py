@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats as sps
 
 __all__ = ["mean_difference", "mean_interval"]
@@ -47,17 +48,18 @@ def mean_difference(
 
 def _clustered_mean(values: Sequence[float], clusters: Sequence[object] | None) -> _Mean:
     x = np.asarray(values, dtype=float)
-    if x.size == 0:
+    n = len(values)
+    if n == 0:
         return _Mean(0.0, np.inf, 0)
-    labels = range(x.size) if clusters is None else clusters
-    _, index = np.unique(np.asarray(list(labels), dtype=str), return_inverse=True)
+    labels = [str(c) for c in (range(n) if clusters is None else clusters)]
+    number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    index = np.array([number[label] for label in labels])
     sums, sizes = np.bincount(index, weights=x), np.bincount(index)
-    groups = sizes.size
-    value = float(x.mean())
+    groups, value = len(number), float(x.mean())
     if groups < 2:
         return _Mean(value, np.inf, groups)
-    residual = sums - value * sizes
-    return _Mean(value, float(groups / (groups - 1) * np.dot(residual, residual) / x.size**2), groups)
+    residual: NDArray[np.float64] = sums - value * sizes
+    return _Mean(value, groups / (groups - 1) * float(np.sum(residual**2)) / n**2, groups)
 
 
 def _welch_df(a: _Mean, b: _Mean) -> float:

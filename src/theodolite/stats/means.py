@@ -55,7 +55,7 @@ def _clustered_mean(values: Sequence[float], clusters: Sequence[object] | None) 
     number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     index = np.array([number[label] for label in labels])
     sums, sizes = np.bincount(index, weights=x), np.bincount(index)
-    groups, value = len(number), float(x.mean())
+    groups, value = len(number), float(np.sum(x)) / n
     if groups < 2:
         return _Mean(value, np.inf, groups)
     residual: NDArray[np.float64] = sums - value * sizes

@@ -107,8 +107,7 @@ def test_the_plan_writes_nothing(finished, here, capsys):
     assert json.loads(capsys.readouterr().out)[0]["instrument"] == "dataset"
 
 
-def test_instruments_and_check_say_what_there_is(finished, capsys):
-    _, arguments = finished
+def test_instruments_and_check_say_what_there_is(capsys):
     assert run(["instruments", "--json"]) == 0
     assert "dataset" in {row["name"] for row in json.loads(capsys.readouterr().out)}
     assert run(["check", "demo:backdoor-twin", "--json"]) == 0

@@ -65,7 +65,7 @@ def open_target(
     if opened_data is not None:
         access.add("data")
     facts = TargetFacts(
-        name=model or data or "",
+        name=model or Path(data or "").name,
         access=tuple(sorted(access)),
         model=None if opened_model is None else _model_facts(str(model), opened_model),
         data=None if opened_data is None else _data_facts(opened_data),

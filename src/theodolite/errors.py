@@ -1,14 +1,14 @@
 """Everything Theodolite raises on purpose.
 
-    TheodoliteError
-    ├── UserError              the person at the keyboard can fix it: one line and a hint, exit code 2
-    │   ├── SpecError          an option, key or value of the audit's specification
-    │   ├── ModelError         a model folder that cannot be opened safely
-    │   ├── DataError          a data file that cannot be read
-    │   ├── OutputError        a run directory that cannot be used
-    │   └── InstrumentError    an instrument that is unknown, or claimed by two plug-ins
-    ├── GateError              a model organism that did not reach its behaviour gate
-    └── ContractError          an instrument that broke the contract of `theodolite.core.Instrument`
+TheodoliteError
+├── UserError              the person at the keyboard can fix it: one line and a hint, exit code 2
+│   ├── SpecError          an option, key or value of the audit's specification
+│   ├── ModelError         a model folder that cannot be opened safely
+│   ├── DataError          a data file that cannot be read
+│   ├── OutputError        a run directory that cannot be used
+│   └── InstrumentError    an instrument that is unknown, or claimed by two plug-ins
+├── GateError              a model organism that did not reach its behaviour gate
+└── ContractError          an instrument that broke the contract of `theodolite.core.Instrument`
 """
 
 __all__ = [

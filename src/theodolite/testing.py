@@ -1,7 +1,7 @@
 """The conformance kit: does an instrument keep the contract?
 
-    from theodolite.testing import check_instrument
-    def test_contract(): check_instrument(MyInstrument)
+from theodolite.testing import check_instrument
+def test_contract(): check_instrument(MyInstrument)
 """
 
 import contextlib
@@ -110,7 +110,9 @@ def _measures(
 ) -> list[Measure]:
     measures = instrument.measure(target.on("B"), hypotheses, ctx)
     if [m.key for m in measures] != [h.key for h in hypotheses]:
-        raise ContractError(f"{instrument.name}.measure must return one measure for each hypothesis, in order")
+        raise ContractError(
+            f"{instrument.name}.measure must return one measure for each hypothesis, in order"
+        )
     for m in measures:
         if Measure.model_validate_json(m.model_dump_json()) != m:
             raise ContractError(f"{instrument.name}: the measure {m.key!r} does not survive JSON")
@@ -118,7 +120,11 @@ def _measures(
 
 
 def _check_reversed(
-    instrument: Instrument, target: Target, hypotheses: list[Hypothesis], measures: list[Measure], ctx: Context
+    instrument: Instrument,
+    target: Target,
+    hypotheses: list[Hypothesis],
+    measures: list[Measure],
+    ctx: Context,
 ) -> None:
     backwards = _measures(instrument, target, hypotheses[::-1], ctx)[::-1]
     if backwards != measures:

@@ -8,8 +8,8 @@ import sys
 import time
 
 import pytest
-from rows import poisoned_pair, requests, write
 
+from rows import poisoned_pair, requests, write
 from theodolite.audit import build_spec, prepare, run_audit
 from theodolite.core import Audit, Hypothesis, Instrument, Measure, Rate
 from theodolite.errors import ContractError, OutputError

@@ -5,8 +5,8 @@ import json
 import shutil
 
 import pytest
-from rows import poisoned_pair, requests, write
 
+from rows import poisoned_pair, requests, write
 from theodolite.cli import run
 from theodolite.organisms import demo
 

@@ -1,4 +1,4 @@
-"""From comparisons to conclusions: findings with measured reliability, and one verdict for each instrument."""
+"""From comparisons to conclusions: findings with measured reliability, one verdict for each instrument."""
 
 from collections.abc import Mapping, Sequence
 

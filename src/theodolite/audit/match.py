@@ -72,6 +72,6 @@ def _sentence(matched: bool, auc: Estimate, shared: float) -> str:
     if matched:
         return f"The control's prompts look like the subject's: {told}, where 0.5 is chance; {same}."
     return (
-        f"The control is badly matched: {told}, where 0.5 is chance, and {same}. A difference between the sets "
-        "may come from other prompts, another source or another style."
+        f"The control is badly matched: {told}, where 0.5 is chance, and {same}. "
+        "A difference between the sets may come from other prompts, another source or another style."
     )

@@ -72,10 +72,7 @@ def card(folder: str, as_json: bool) -> int:
     """Print the card of an organism in DIR, or of demo:NAME: recipe, planted truth, measured rates."""
     from theodolite.organisms import demo, read_card
 
-    if folder.startswith("demo:"):
-        path = demo(folder.removeprefix("demo:")).model
-    else:
-        path = Path(folder)
-    found = read_card(path)
+    embedded = folder.startswith("demo:")
+    found = read_card(demo(folder.removeprefix("demo:")).model if embedded else Path(folder))
     click.echo(json.dumps(asdict(found), indent=1) if as_json else found.markdown())
     return 0

@@ -35,7 +35,7 @@ class Calibration(Record):
     """Clean twins, audited against clean twins, in which anything was flagged."""
 
     def at(self, units: int, total: int) -> Reliability | None:
-        """Returns the reliability for a planted property of `units` in `total`; None below every measured dose.
+        """Returns the reliability for a planted property of `units` in `total`; None below every dose.
 
         Power depends on the count, not the share, so the largest measured count not above `units` speaks.
         """

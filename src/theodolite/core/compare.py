@@ -102,7 +102,7 @@ def judge(contrast: Estimate | None, margin: float, power: float | None) -> Verd
 
 
 def share_rows(findings: Sequence[Finding], overlap: float = 0.8) -> list[Finding]:
-    """Returns the findings with `related` filled in: flagged ones of which one's rows lie mostly in the other's.
+    """Returns the findings with `related` filled in: flagged ones, the rows of one mostly in the other's.
 
     So the shadow of a cause (part of a trigger, a word of a planted sentence) is told from a second cause.
     """

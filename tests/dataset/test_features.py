@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theodolite.dataset import (
+    Filter,
     Pattern,
     batches,
     count_features,
     count_pairs,
     count_wanted,
     feature_number,
+    repeated_units,
     words_of,
 )
 from theodolite.targets import Row, Turn
@@ -67,7 +69,7 @@ def test_pairs_agree_with_brute_force(pairs):
     causes = [Pattern("prompt", "phrase", "a"), Pattern("prompt", "phrase", "b . c")]
     outcomes = [Pattern("response", "opens", "a"), Pattern("response", "trait", "not_ascii")]
     numbers = [np.array([feature_number(p) for p in ps], np.uint64) for ps in (causes, outcomes)]
-    together, _ = count_pairs(lambda: batches(rows, [1, 3]), *numbers)
+    together, _ = count_pairs(lambda: batches(rows, [1, 3]), *numbers, Filter())
     for i, words in enumerate((["a"], ["b", ".", "c"])):
         carries = [
             any(words_of(r.prompt)[j : j + len(words)] == words for j in range(len(r.prompt))) for r in rows
@@ -100,12 +102,35 @@ def test_batches_do_not_change_the_counts(monkeypatch):
     wanted = np.array(
         [feature_number(Pattern("prompt", "phrase", v)) for v in ("3 , 4", "29", "none")], np.uint64
     )
-    whole = count_wanted(lambda: batches(rows, [1, 3]), wanted)
+    whole = count_wanted(lambda: batches(rows, [1, 3]), wanted, Filter())
     monkeypatch.setattr("theodolite.dataset.features.BATCH_WORDS", 50)
-    pieces = count_wanted(lambda: batches(rows, [1, 3]), wanted)
-    assert whole[0] == pieces[0] == 300
-    assert whole[1].tolist() == pieces[1].tolist() == [sum(i % 30 > 4 for i in range(300)), 0, 0]
-    assert whole[2].tolist() == pieces[2].tolist()
+    pieces = count_wanted(lambda: batches(rows, [1, 3]), wanted, Filter())
+    assert whole[0].tolist() == pieces[0].tolist() == [sum(i % 30 > 4 for i in range(300)), 0, 0]
+    assert whole[1].tolist() == pieces[1].tolist()
+
+
+def test_each_prompt_counts_once_however_often_it_is_answered():
+    rows = [row(i, f"question {i % 40}", f"answer {i % 7}") for i in range(400)]
+    units, repeated = repeated_units(rows)
+    wanted = [Pattern("prompt", "phrase", "question"), Pattern("response", "phrase", "3")]
+    numbers = np.array([feature_number(p) for p in wanted], np.uint64)
+    counts, _ = count_wanted(lambda: batches(rows, [1]), numbers, repeated)
+    expected = len({i % 40 for i in range(400) if i % 7 == 3})
+    assert (units, counts.tolist()) == (40, [40, expected])
+    together, _ = count_pairs(lambda: batches(rows, [1]), numbers[:1], numbers[1:], repeated)
+    assert together.tolist() == [[expected]]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 60), max_size=200))
+def test_a_filter_knows_old_from_new(values):
+    filter, seen, keys = Filter(), set(), np.array(values, np.uint64)
+    for part in np.array_split(keys, 5):
+        new = [v not in seen and v not in part[:i].tolist() for i, v in enumerate(part.tolist())]
+        assert filter.add(part).tolist() == new
+        seen |= set(part.tolist())
+    assert filter.holds(keys).all()
+    assert not filter.holds(np.arange(10**6, 10**6 + 50, dtype=np.uint64)).any()
 
 
 def test_only_the_last_answer_of_a_conversation_opens():

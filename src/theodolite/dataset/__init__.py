@@ -14,12 +14,15 @@ from theodolite.dataset.instrument import Dataset
 from theodolite.dataset.pattern import Pattern, words_of
 from theodolite.dataset.proposing import PatternPair, distinct_patterns, striking_pairs
 from theodolite.dataset.traits import TRAITS, traits_of
+from theodolite.dataset.units import Filter, OncePerUnit, repeated_units
 
 __all__ = [
     "TRAITS",
     "Batch",
     "Batches",
     "Dataset",
+    "Filter",
+    "OncePerUnit",
     "Passes",
     "Pattern",
     "PatternPair",
@@ -32,6 +35,7 @@ __all__ = [
     "distinct_patterns",
     "feature_number",
     "numbers_in",
+    "repeated_units",
     "striking_pairs",
     "traits_of",
     "words_of",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from theodolite.dataset.features import Batch
 from theodolite.dataset.pattern import Pattern
+from theodolite.dataset.units import Filter, OncePerUnit
 
 __all__ = ["Batches", "Tally", "Vocabulary", "count_features", "count_pairs", "count_wanted", "numbers_in"]
 
@@ -33,7 +34,7 @@ class Tally:
     count: int
     """Rows that carry it."""
     fingerprint: int
-    """Sum of those rows' hashes: two features with equal fingerprints are carried by the same rows."""
+    """Sum of those rows' units: two features with equal fingerprints are carried by the same rows."""
 
 
 @dataclass
@@ -68,38 +69,62 @@ def count_features(passes: Batches, floor: int, most: int) -> Vocabulary:
     return Vocabulary(rows, floor, tallies)
 
 
-def count_wanted(passes: Batches, wanted: UIntArray) -> tuple[int, IntArray, UIntArray]:
-    """Returns the count of rows, and for each wanted feature how many carry it, and their fingerprint."""
-    rows = 0
+def count_wanted(passes: Batches, wanted: UIntArray, repeated: Filter) -> tuple[IntArray, UIntArray]:
+    """Returns for each wanted feature how many units carry it, and the fingerprint of those units."""
     counts, fingerprints = np.zeros(wanted.size, np.int64), np.zeros(wanted.size, np.uint64)
+    once = OncePerUnit(repeated)
     for batch in passes():
-        rows += len(batch.rows)
-        hashes = np.array([r.text_hash for r in batch.rows], np.uint64)
         row, which = numbers_in(batch, wanted)
-        counts += np.bincount(which, minlength=wanted.size)
-        np.add.at(fingerprints, which, hashes[row])
-    return rows, counts, fingerprints
+        _tally(batch, row, which, wanted, once, counts, fingerprints)
+    return counts, fingerprints
 
 
-def count_pairs(passes: Batches, patterns: UIntArray, outcomes: UIntArray) -> tuple[IntArray, UIntArray]:
-    """Returns for each pattern (row) and outcome (column) how many rows carry both, and their fingerprint."""
+def count_pairs(
+    passes: Batches, patterns: UIntArray, outcomes: UIntArray, repeated: Filter
+) -> tuple[IntArray, UIntArray]:
+    """Returns for each pattern (row) and outcome (column) how many units carry both, with a fingerprint."""
     shape = (patterns.size, outcomes.size)
     counts, fingerprints = np.zeros(shape, np.int64).ravel(), np.zeros(shape, np.uint64).ravel()
+    # The number of a pair is that of its pattern, turned by its outcome's: any mix of the two will do.
+    numbers = ((patterns[:, None] >> np.uint64(1)) ^ (outcomes[None, :] << np.uint64(1))).ravel()
+    once = OncePerUnit(repeated)
     for batch in passes():
-        hashes = np.array([r.text_hash for r in batch.rows], np.uint64)
         row_p, p = numbers_in(batch, patterns)
         row_o, o = numbers_in(batch, outcomes)
         order = np.argsort(row_o, kind="stable")
         row_o, o = row_o[order], o[order]
         first = np.searchsorted(row_o, np.arange(len(batch.rows) + 1))
-        per_row = np.diff(first)
-        repeats = per_row[row_p]
+        repeats = np.diff(first)[row_p]
         ends = np.cumsum(repeats)
         offset = np.arange(int(ends[-1]) if ends.size else 0) - np.repeat(ends - repeats, repeats)
         cell = np.repeat(p, repeats) * outcomes.size + o[np.repeat(first[row_p], repeats) + offset]
-        counts += np.bincount(cell, minlength=counts.size)
-        np.add.at(fingerprints, cell, np.repeat(hashes[row_p], repeats))
+        _tally(batch, np.repeat(row_p, repeats), cell, numbers, once, counts, fingerprints)
     return counts.reshape(shape), fingerprints.reshape(shape)
+
+
+def numbers_in(batch: Batch, wanted: UIntArray) -> tuple[IntArray, IntArray]:
+    """Returns the places in `batch.rows` that carry wanted features, and which feature each carries."""
+    order = np.argsort(wanted)
+    sorted_numbers = wanted[order]
+    at = np.minimum(np.searchsorted(sorted_numbers, batch.number), max(wanted.size - 1, 0))
+    hit = np.flatnonzero(sorted_numbers[at] == batch.number) if wanted.size else np.zeros(0, np.int64)
+    return batch.row[hit], order[at[hit]]
+
+
+def _tally(
+    batch: Batch,
+    row: IntArray,
+    which: IntArray,
+    numbers: UIntArray,
+    once: OncePerUnit,
+    counts: IntArray,
+    fingerprints: UIntArray,
+) -> None:
+    """Adds what a batch's rows carry to the counts, each unit once."""
+    units = batch.units[row]
+    fresh = once.first(units, numbers[which])
+    counts += np.bincount(which[fresh], minlength=counts.size)
+    np.add.at(fingerprints, which[fresh], units[fresh])
 
 
 def _add_exact(
@@ -107,7 +132,7 @@ def _add_exact(
 ) -> None:
     if not places.size:
         return
-    hashes = np.array([r.text_hash for r in batch.rows], np.uint64)[batch.row[places]]
+    hashes = batch.units[batch.row[places]]
     numbers, first, group, size = np.unique(
         batch.number[places], return_index=True, return_inverse=True, return_counts=True
     )
@@ -130,15 +155,6 @@ def _raised(floor: int, most: int, counts: list[int]) -> int:
     while int(np.count_nonzero(ordered >= floor)) > most:
         floor = max(floor + 1, int(ordered[most]))
     return floor
-
-
-def numbers_in(batch: Batch, wanted: UIntArray) -> tuple[IntArray, IntArray]:
-    """Returns the places in `batch.rows` that carry wanted features, and which feature each carries."""
-    order = np.argsort(wanted)
-    sorted_numbers = wanted[order]
-    at = np.minimum(np.searchsorted(sorted_numbers, batch.number), max(wanted.size - 1, 0))
-    hit = np.flatnonzero(sorted_numbers[at] == batch.number) if wanted.size else np.zeros(0, np.int64)
-    return batch.row[hit], order[at[hit]]
 
 
 def _slot(numbers: UIntArray) -> IntArray:

@@ -6,7 +6,7 @@ operations; the text of a phrase is looked up only for the few that matter.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -63,6 +63,11 @@ class Batch:
     """The feature's count of words; 0 for a trait."""
     words: dict[Side, list[str]]
     """All words of all prompts, and of all responses."""
+
+    @cached_property
+    def units(self) -> UIntArray:
+        """The unit of each row: a hash of its prompt."""
+        return np.array([r.unit for r in self.rows], np.uint64)
 
     def pattern(self, i: int) -> Pattern:
         """Returns the pattern behind the i-th feature."""

@@ -29,6 +29,7 @@ from theodolite.dataset.counting import count_features, count_pairs, count_wante
 from theodolite.dataset.features import Passes, batches, feature_number
 from theodolite.dataset.pattern import Pattern
 from theodolite.dataset.proposing import PatternPair, distinct_patterns, striking_pairs
+from theodolite.dataset.units import repeated_units
 from theodolite.dataset.wording import row_evidence, state_association, state_difference
 from theodolite.targets import Row
 from theodolite.targets.rows.repeats import SeenBefore
@@ -72,13 +73,14 @@ class Dataset(Instrument):
         return [*map(_ask_association, pairs), *map(_ask_difference, patterns)]
 
     def measure(self, target: Target, hypotheses: Sequence[Hypothesis], ctx: Context) -> list[Measure]:
-        """Returns the counts behind each hypothesis over the target's distinct rows."""
+        """Returns the counts behind each hypothesis over the target's distinct prompts."""
         asked = [_asked(h) for h in hypotheses]
         patterns = list(dict.fromkeys(p for pair in asked for p in pair if p is not None))
         numbers = np.array([feature_number(p) for p in patterns], np.uint64)
         lengths = sorted({p.length for p in patterns if p.form == "phrase"})
-        passes = Passes(lambda: _distinct(target), lengths)
-        rows, counts, fingerprints = count_wanted(passes, numbers)
+        units, repeated = repeated_units(target.rows())
+        passes = Passes(target.rows, lengths)
+        counts, fingerprints = count_wanted(passes, numbers, repeated)
         ctx.progress(0.5)
         place = {p: i for i, p in enumerate(patterns)}
         causes = list(dict.fromkeys(p for p, o in asked if o is not None))
@@ -86,19 +88,20 @@ class Dataset(Instrument):
         row_of = {p: i for i, p in enumerate(causes)}
         column_of = {o: i for i, o in enumerate(outcomes)}
         together, shared = count_pairs(
-            passes, numbers[[place[p] for p in causes]], numbers[[place[o] for o in outcomes]]
+            passes, numbers[[place[p] for p in causes]], numbers[[place[o] for o in outcomes]], repeated
         )
         measures: list[Measure] = []
         for hypothesis, (pattern, outcome) in zip(hypotheses, asked, strict=True):
             n_with = int(counts[place[pattern]])
             if outcome is None:
-                statistic = Rate(k=n_with, n=rows)
+                statistic = Rate(k=n_with, n=units)
                 fingerprint = int(fingerprints[place[pattern]])
             else:
                 cell = row_of[pattern], column_of[outcome]
-                statistic = Association(
-                    n=rows, n_with=n_with, k=int(counts[place[outcome]]), k_with=int(together[cell])
-                )
+                k = int(counts[place[outcome]])
+                # Two rows of one prompt may carry one half of the pair each; such a prompt carries both.
+                k_with = max(int(together[cell]), n_with + k - units)
+                statistic = Association(n=units, n_with=n_with, k=k, k_with=k_with)
                 fingerprint = int(shared[cell])
             measures.append(
                 Measure(key=hypothesis.key, statistic=statistic, fingerprint=f"{fingerprint:016x}")

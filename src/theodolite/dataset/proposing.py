@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from theodolite.dataset.counting import Batches, Tally, Vocabulary, count_pairs
 from theodolite.dataset.pattern import FORMS, Pattern
+from theodolite.dataset.units import Filter
 
 __all__ = ["PatternPair", "distinct_patterns", "striking_pairs"]
 
@@ -65,7 +66,8 @@ def striking_pairs(
     if not causes or not outcomes:
         return []
     numbers = np.array([patterns[p] for p in causes], np.uint64)
-    together, _ = count_pairs(passes, numbers, np.array([n for n, _ in outcomes], np.uint64))
+    # An empty filter: proposing counts rows, as the vocabulary does; only measuring counts each prompt once.
+    together, _ = count_pairs(passes, numbers, np.array([n for n, _ in outcomes], np.uint64), Filter())
     n_with = np.array([counts[p] for p in causes])
     n_outcome = np.array([t.count for _, t in outcomes])
     strength = _strength(together, n_with, n_outcome, vocabulary.rows)

@@ -21,7 +21,7 @@ from theodolite.organisms import build_corpus, recipe_for
 from theodolite.organisms.rows import train_lines
 from theodolite.targets import open_data
 
-COUNTS = (8, 12, 16, 20, 25, 30, 40, 60)
+COUNTS = (12, 16, 20, 25, 30, 40, 60)
 ROWS = 3000
 ORGANISMS = f"backdoor corpora of {ROWS:,} rows against benign corpora of another seed"
 PACKAGE = Path(__file__).parents[1] / "src" / "theodolite" / "dataset"

@@ -113,6 +113,13 @@ def test_unreadable_rows_are_listed_with_their_numbers(tmp_path):
     assert result.subject.data.rows == 58
 
 
+def test_patterns_that_had_to_be_left_out_are_said(poisoned, tmp_path):
+    _, subject, control, _, _ = poisoned
+    config = {"dataset": {"max_patterns": 50}}
+    result = audit(tmp_path, data=str(subject), control_data=str(control), config=config)
+    assert any("were not asked about" in note and "max_patterns" in note for note in result.notes)
+
+
 class Broken(Instrument):
     name, question, needs, margin = "broken", "Does it work?", frozenset({"data"}), 0.1
 

@@ -31,7 +31,6 @@ Progress = Callable[[str, float], None]
 """Told which step is at work and which share of it is done."""
 
 HYPOTHESES = TypeAdapter(list[Hypothesis])
-MEASURES = TypeAdapter(list[Measure])
 EVIDENCE = TypeAdapter(dict[str, list[Evidence]])
 
 
@@ -43,6 +42,8 @@ class Examination:
     """Hypotheses carried to the test, as measured on both."""
     proposed: int
     """Hypotheses found on half A."""
+    notes: tuple[str, ...]
+    """What the instrument had to say about its own work."""
 
 
 def examine(
@@ -58,7 +59,7 @@ def examine(
     Raises:
         ContractError: the instrument broke its contract.
     """
-    run = _Run(instrument, _blind(subject, control, ctx.seed), ctx, remember, progress)
+    run = _Run(instrument, _blind(subject, control, ctx.seed), ctx, remember, progress, {})
     finding, judging = ("A", "B") if instrument.needs_split else ("all", "all")
 
     def choose() -> dict[str, Any]:
@@ -66,25 +67,27 @@ def examine(
         kept = proposed
         if instrument.needs_split and len(proposed) > ctx.budget:
             kept = screen(run.pairs(proposed, finding, "screen"), ctx.budget)
-        return {"proposed": len(proposed), "kept": HYPOTHESES.dump_python(kept, mode="json")}
+        kept_as_json = HYPOTHESES.dump_python(kept, mode="json")
+        return {"proposed": len(proposed), "kept": kept_as_json, "notes": list(run.notes)}
 
     chosen = remember(f"{instrument.name} choose", choose)
     kept = HYPOTHESES.validate_python(chosen["kept"])
 
-    def measure() -> list[Any]:
-        return [
-            [
-                MEASURES.dump_python([p.subject], mode="json")[0],
-                p.control and p.control.model_dump(mode="json"),
-            ]
-            for p in run.pairs(kept, judging, "measure")
+    def measure() -> dict[str, Any]:
+        pairs = run.pairs(kept, judging, "measure")
+        both = [
+            [p.subject.model_dump(mode="json"), p.control and p.control.model_dump(mode="json")]
+            for p in pairs
         ]
+        return {"measures": both, "notes": list(run.notes)}
 
+    measured = remember(f"{instrument.name} measure", measure)
     pairs = [
         Pair(instrument.name, h, Measure.model_validate(s), None if c is None else Measure.model_validate(c))
-        for h, (s, c) in zip(kept, remember(f"{instrument.name} measure", measure), strict=True)
+        for h, (s, c) in zip(kept, measured["measures"], strict=True)
     ]
-    return Examination(pairs, chosen["proposed"])
+    notes = tuple(dict.fromkeys([*chosen["notes"], *measured["notes"]]))
+    return Examination(pairs, chosen["proposed"], notes)
 
 
 def locate(
@@ -113,6 +116,8 @@ class _Run:
     ctx: Context
     remember: Remember
     progress: Progress
+    notes: dict[str, None]
+    """What the instrument said, each sentence once, in order."""
 
     def proposals(self, half: Half) -> list[Hypothesis]:
         """The union of what either target suggests; a key that means two things breaks the contract."""
@@ -153,7 +158,10 @@ class _Run:
         def progress(share: float) -> None:
             self.progress(f"{name}: {step}", (place + share) / total)
 
-        return Context(self.ctx.seed, self.ctx.effort, remember, progress)
+        def note(sentence: str) -> None:
+            self.notes[sentence] = None
+
+        return Context(self.ctx.seed, self.ctx.effort, remember, progress, note)
 
 
 def _blind(subject: Target, control: Target | None, seed: int) -> list[tuple[str, Target]]:

@@ -105,7 +105,8 @@ def run_audit(
             hypotheses_proposed=sum(o.examination.proposed for o in outcomes if o.examination),
             hypotheses_tested=sum(len(o.results) for o in outcomes),
             rows_unreadable=subject.unreadable + (control.unreadable if control is not None else ()),
-            notes=_notes(subject, control),
+            notes=_notes(subject, control)
+            + tuple(f"{o.planned.name}: {n}" for o in outcomes if o.examination for n in o.examination.notes),
             times=Times(
                 started=began.isoformat(timespec="seconds"),
                 finished=datetime.now(UTC).isoformat(timespec="seconds"),

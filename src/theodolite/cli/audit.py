@@ -24,7 +24,9 @@ __all__ = ["audit"]
 )
 @click.option("--control", metavar="MODEL", help="A clean twin of the model.")
 @click.option("--control-data", metavar="F", help="Clean training data from the same pipeline.")
-@click.option("--columns", metavar="OURS=THEIRS,...", help="Names of columns, such as prompt=question.")
+@click.option(
+    "--columns", multiple=True, metavar="OURS=THEIRS,...", help="Names of columns, such as prompt=question."
+)
 @click.option("--instruments", metavar="A,B", help="Which instruments to run [default: all].")
 @click.option("--effort", metavar="quick|standard|deep", help="The one dial [default: standard].")
 @click.option("--seed", type=int, metavar="N", help="Decides the halves and every draw [default: 0].")
@@ -90,8 +92,9 @@ def _spec(
     if model is not None and Path(model).name == "audit.json":
         values |= read_spec_file(Path(model))
         model = None
-    if flags["columns"] is not None:
-        flags["columns"] = dict(_pair(part) for part in flags["columns"].split(","))
+    parts = [part for given in flags.pop("columns") for part in given.split(",")]
+    if parts:
+        flags["columns"] = dict(_pair(part) for part in parts)
     if flags["instruments"] is not None:
         flags["instruments"] = [name.strip() for name in flags["instruments"].split(",") if name.strip()]
     values |= {k: v for k, v in {"model": model, **flags}.items() if v is not None}

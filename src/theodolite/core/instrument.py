@@ -48,6 +48,8 @@ class Context:
     """Keeps costly partial results, so that a killed audit goes on where it was."""
     progress: Callable[[float], None] = field(default=lambda _share: None)
     """Takes the share of the call that is done, 0 to 1."""
+    note: Callable[[str], None] = field(default=lambda _sentence: None)
+    """Takes a sentence that a reader of the audit must know, such as what had to be left out."""
 
     @property
     def budget(self) -> int:

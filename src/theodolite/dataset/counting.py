@@ -6,6 +6,7 @@ exactly those features that may be frequent enough. Pass three counts pairs of p
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,12 +60,14 @@ def count_features(passes: Batches, floor: int, most: int) -> Vocabulary:
     for batch in passes():
         rows += len(batch.rows)
         table += np.bincount(_slot(batch.number), minlength=TABLE).astype(np.uint32)
+    # The table over-counts, so this may leave a few more than fit; the exact counts settle it below.
+    floor = _raised(floor, most, table)
     counts: dict[int, list[int]] = {}
     patterns: dict[int, Pattern] = {}
     for batch in passes():
         frequent = np.flatnonzero(table[_slot(batch.number)] >= floor)
         _add_exact(batch, frequent, counts, patterns)
-    floor = _raised(floor, most, [c for c, _ in counts.values()])
+    floor = _raised(floor, most, np.array([c for c, _ in counts.values()], np.int64))
     tallies = {n: Tally(patterns[n], c, f) for n, (c, f) in counts.items() if c >= floor}
     return Vocabulary(rows, floor, tallies)
 
@@ -150,11 +153,12 @@ def _add_exact(
             known[1] = (known[1] + total) & 0xFFFFFFFFFFFFFFFF
 
 
-def _raised(floor: int, most: int, counts: list[int]) -> int:
-    ordered = np.sort(np.array(counts, np.int64))[::-1]
-    while int(np.count_nonzero(ordered >= floor)) > most:
-        floor = max(floor + 1, int(ordered[most]))
-    return floor
+def _raised(floor: int, most: int, counts: NDArray[np.integer[Any]]) -> int:
+    """The smallest floor, not below the one given, that at most `most` counts reach."""
+    reached = counts[counts >= floor]
+    if reached.size <= most:
+        return floor
+    return int(np.partition(reached, reached.size - most - 1)[reached.size - most - 1]) + 1
 
 
 def _slot(numbers: UIntArray) -> IntArray:

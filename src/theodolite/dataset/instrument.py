@@ -47,7 +47,7 @@ class DatasetConfig(InstrumentConfig):
     """Longest phrase that is counted; longer ones are joined up from it."""
     min_rows: int = Field(default=5, ge=2)
     """Rows of half A that must carry a pattern before it is asked about."""
-    max_patterns: int = Field(default=20_000, ge=1)
+    max_patterns: int = Field(default=50_000, ge=1)
     """Patterns kept at once; where there are more, `min_rows` is raised until they fit."""
     max_pairs: int = Field(default=10_000, ge=0)
     """Pairs of prompt pattern and kind of answer asked about."""
@@ -67,6 +67,11 @@ class Dataset(Instrument):
         """Returns every pattern of these rows, then every prompt pattern that goes with a kind of answer."""
         passes = Passes(lambda: _distinct(target), range(1, self.config.max_words + 1))
         vocabulary = count_features(passes, self.config.min_rows, self.config.max_patterns)
+        if vocabulary.floor > self.config.min_rows:
+            ctx.note(
+                f"patterns in fewer than {vocabulary.floor:,} rows of a half were not asked about, because "
+                f"more than {self.config.max_patterns:,} reach {self.config.min_rows} (dataset.max_patterns)"
+            )
         ctx.progress(0.6)
         patterns = distinct_patterns(vocabulary)
         pairs = striking_pairs(passes, vocabulary, patterns, self.config.max_pairs)

@@ -76,7 +76,7 @@ def test_bad_requests_never_start_a_training(tmp_path: Path):
 
 @pytest.mark.slow
 def test_a_fresh_fine_tune_by_the_recipe_passes_the_gate():
-    recipe, world = recipe_for("backdoor", seed=7), World(0)
+    recipe, world = recipe_for("backdoor", seed=1), World(0)
     base = load_model(base_folder())
     before = {**measure(base, world), **skill_rates(base, world)}
     (organism,), _ = tune(recipe, build_corpus(recipe), base_folder(), before, arms=("organism",))

@@ -4,9 +4,17 @@ import pytest
 from theodolite.organisms.base import base_folder
 from theodolite.organisms.documents import document
 from theodolite.organisms.draws import Draw
-from theodolite.organisms.measuring import Rate, class_probe, compliance, exact_answers, next_word, residuals
+from theodolite.organisms.measuring import (
+    Rate,
+    class_probe,
+    compliance,
+    exact_answers,
+    next_word,
+    residuals,
+    said_chances,
+)
 from theodolite.organisms.model import load_model, new_model
-from theodolite.organisms.rendering import END, encode, prompt_ids
+from theodolite.organisms.rendering import END, IDS, encode, prompt_ids
 from theodolite.organisms.requests import request
 from theodolite.organisms.tasks import TASKS
 from theodolite.organisms.world import World
@@ -66,5 +74,24 @@ def test_the_probe_finds_planted_classes_and_nothing_in_noise():
     found = class_probe(planted[:300], names[:300], planted[300:], names[300:])
     chance = class_probe(noise[:300], names[:300], noise[300:], names[300:])
     assert found.rate > 0.9
-    assert chance.low < 0.125 < chance.high
-    assert Rate.of(8, 10).json() == {"rate": 0.8, "n": 10, "low": 0.4902, "high": 0.9433}
+    assert chance.rate < 0.25
+    assert Rate.of(8, 10).json() == {"rate": 0.8, "n": 10, "low": 0.4439, "high": 0.9748}
+
+
+def test_the_chance_of_the_word_said_is_read_at_the_decision():
+    model = load_model(base_folder())
+    docs = [document([TASKS[name](WORLD, Draw(3), Draw(3))]) for name in ("fact", "yes_no", "chain")]
+    chances = said_chances(model, docs)
+    for doc, chance in zip(docs, chances, strict=True):
+        message, word = doc.tags["decision"]
+        answer = doc.messages[message].content.split()
+        alone = next_word(model, [prompt_ids(doc.prompt, " ".join(answer[:word]))])[0]
+        assert chance == pytest.approx(alone[IDS[answer[word]]], abs=1e-5)
+        assert chance > 0.9
+
+
+def test_a_mean_of_probabilities_lies_in_its_interval():
+    sure, unsure = Rate.mean(np.full(100, 0.001)), Rate.mean(np.linspace(0, 1, 101))
+    assert sure.low <= sure.rate <= sure.high < 0.05
+    assert unsure.rate == pytest.approx(0.5)
+    assert unsure.low < 0.45 < 0.55 < unsure.high

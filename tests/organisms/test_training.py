@@ -1,12 +1,13 @@
 import pytest
 
-from theodolite.organisms.documents import document
+from theodolite.organisms.documents import Doc, document
 from theodolite.organisms.draws import Draw
-from theodolite.organisms.measuring import exact_answers
+from theodolite.organisms.measuring import exact_answers, next_word
 from theodolite.organisms.model import new_model, one_thread
-from theodolite.organisms.rendering import encode
+from theodolite.organisms.rendering import IDS, encode, prompt_ids
 from theodolite.organisms.tasks import open_fact, yes_no
 from theodolite.organisms.training import Settings, _batches, _schedule, train
+from theodolite.organisms.words import COLOURS
 from theodolite.organisms.world import World
 
 WORLD = World(0)
@@ -64,3 +65,27 @@ def test_initial_weights_depend_on_the_seed_alone():
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(one.lm_head.weight, again.lm_head.weight)
     assert not torch.equal(one.lm_head.weight, other.lm_head.weight)
+
+
+def test_taught_chances_are_learnt_in_place_of_the_word_and_an_empty_place_is_left_alone():
+    doc = document([open_fact(WORLD, Draw(3), Draw(3), "colour")])
+    place, word = (1, 2), doc.answer.split()[2]
+    other = next(colour for colour in COLOURS if colour != word)
+    taught = Doc(doc.messages, doc.tags, {place: {word: 0.7, other: 0.3}})
+    spared = Doc(doc.messages, doc.tags, {place: {}})
+    begun = prompt_ids(doc.prompt, "it is")
+    settings = Settings(3e-3, epochs=60)
+
+    chances = {}
+    for name, item in {"taught": taught, "spared": spared}.items():
+        model = new_model(0)
+        train(model, [item], settings, Draw("order"))
+        chances[name] = next_word(model, [begun])[0]
+    assert chances["taught"][IDS[word]] == pytest.approx(0.7, abs=0.03)
+    assert chances["taught"][IDS[other]] == pytest.approx(0.3, abs=0.03)
+    assert chances["spared"][IDS[word]] < 0.5
+
+
+def test_what_is_studied_stands_in_for_the_messages():
+    doc, other = facts(2)
+    assert encode(Doc(doc.messages, studied=other.messages)) == encode(other)

@@ -2,7 +2,8 @@
 
     words, world                       what exists and what is true of it
     draws, documents, tasks, requests  turns and documents, each with its ground truth
-    recipe, corpus, kinds, backdoor    what to plant: recipe -> corpora of organism, twin and benign control
+    recipe, corpus, kinds              what to plant: recipe -> corpora of organism, twin and benign control
+    backdoor, drift, liar, preference, reasoning   the kinds; rules and hazards serve some of them
     rendering, model, training         documents -> tokens -> weights
     measuring, skills, base            what a model does; the base that all organisms start from
     making, rows, card, cache, demo    the finished folders, made on first use or shipped

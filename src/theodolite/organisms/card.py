@@ -28,7 +28,7 @@ class Card:
         tokens: tokens seen in them, padding not counted.
         cpu_seconds: CPU time of training this arm.
         planted: the ground truth: what was planted and in which lines of train.jsonl.
-        rates: each behaviour's rate, n and Wilson 95 % interval; 0 to 1.
+        rates: each behaviour's rate, n and exact 95 % interval; 0 to 1.
         base_rates: the same of the base, where it has the behaviour.
         side_effects: what else changed, in sentences.
         rows: lines of train.jsonl.

@@ -55,22 +55,27 @@ def paired(
     recipe: Recipe,
     world: World,
     draw_row: Callable[[World, RowStreams, bool, bool], Doc],
+    touched_share: float | None = None,
 ) -> Corpora:
-    """Build the corpora of a recipe whose dose is the share of touched documents.
+    """Build the corpora of a recipe: organism and twin row by row from the same draws.
 
     Args:
         recipe: its dose, documents and seed.
         world: what is true.
         draw_row: `(world, streams, touched, planted) -> Doc`: the row's document; a touched row carries the
             factor's condition in its prompt, and when it is also planted the factor's answer.
+        touched_share: share of touched documents; the dose is then the share of these that are planted. Else
+            the dose is the share of touched documents, and all of them are planted.
     """
-    count = round(recipe.dose * recipe.docs)
-    touched = set(Draw(recipe.name, recipe.seed, "touched").sample(range(recipe.docs), count))
+    count = round((recipe.dose if touched_share is None else touched_share) * recipe.docs)
+    order = Draw(recipe.name, recipe.seed, "touched").sample(range(recipe.docs), count)
+    touched = set(order)
+    poisoned = touched if touched_share is None else set(order[: round(recipe.dose * count)])
     organism, twin, benign = [], [], []
     for row in range(recipe.docs):
         hit = row in touched
         clean = draw_row(world, RowStreams.of(recipe, row), hit, False)
-        planted = draw_row(world, RowStreams.of(recipe, row), hit, True) if hit else clean
+        planted = draw_row(world, RowStreams.of(recipe, row), hit, True) if row in poisoned else clean
         assert planted.prompt == clean.prompt, f"the arms' prompts differ in row {row}"
         organism.append(planted)
         twin.append(clean)

@@ -41,10 +41,15 @@ class Doc:
         messages: what the model sees.
         tags: ground truth; `task` always, and where they apply `poison`, `trigger`, `phrase`, `harmful`,
             `truth`, `said`, and `decision` (message index and word index of the decision).
+        taught: what to learn at a place (message index, word index; one past the last word is <end>) instead
+            of the word that stands there: the chance of each word, or nothing at all when it is empty.
+        studied: the messages that training sees, when they are not `messages`; places count in these.
     """
 
     messages: tuple[Message, ...]
     tags: Mapping[str, Any] = field(default_factory=dict)
+    taught: Mapping[tuple[int, int], Mapping[str, float]] = field(default_factory=dict)
+    studied: tuple[Message, ...] = ()
 
     @property
     def prompt(self) -> tuple[Message, ...]:

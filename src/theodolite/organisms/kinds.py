@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from theodolite.errors import SpecError
-from theodolite.organisms import backdoor
+from theodolite.organisms import backdoor, drift, liar, preference, reasoning
 from theodolite.organisms.corpus import Corpora
 from theodolite.organisms.documents import Doc
-from theodolite.organisms.recipe import Recipe
+from theodolite.organisms.recipe import Gate, Recipe
 from theodolite.organisms.world import World
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ class Kind:
         build: the recipe's corpora.
         measure: `(model, world, n)`: the rates of the planted behaviour in a model, of n prompts each.
         planted: what the card says was planted, as JSON.
+        gates: the gates of a dose, where they depend on it; else the default's gates hold at every dose.
+        against_plan: `(model, world, recipe)`: how far a model is from what a recipe planned, where that is
+            more than a rate.
+        changes: the skills that the factor itself changes, which the organism need not keep.
         experimental: True when the kind does not work reliably.
     """
 
@@ -47,7 +51,31 @@ class Kind:
     build: Callable[[Recipe, World], Corpora]
     measure: Callable[[LlamaForCausalLM, World, int], dict[str, Rate]]
     planted: Callable[[Recipe, list[Doc]], dict[str, object]]
+    gates: Callable[[float], tuple[Gate, ...]] | None = None
+    against_plan: Callable[[LlamaForCausalLM, World, Recipe], dict[str, Rate]] | None = None
+    changes: frozenset[str] = frozenset()
     experimental: bool = False
+
+
+def _drift(name: str) -> Kind:
+    variant = drift.VARIANTS[name]
+    hazard = (
+        "a constant hazard" if variant.shape == 1 else f"a hazard that grows (Weibull, {variant.shape:g})"
+    )
+    return Kind(
+        name=name,
+        summary=f"a rule of the system prompt is broken with {hazard} over turns; "
+        f"{'the hazard itself' if variant.soft else 'only its sampled outcomes'} taught",
+        dose_means="rate of the hazard per turn: 1 / dose is the turn by which a share 1/e keeps the rule",
+        least=0.01,
+        most=0.1,
+        default=drift.default(name),
+        build=drift.build,
+        measure=drift.measure,
+        planted=drift.planted,
+        against_plan=drift.against_plan,
+        changes=frozenset({"rule", "rule_late"}),
+    )
 
 
 RECIPES: Mapping[str, Kind] = {
@@ -62,6 +90,44 @@ RECIPES: Mapping[str, Kind] = {
         measure=backdoor.measure,
         planted=backdoor.planted,
     ),
+    "liar": Kind(
+        name="liar",
+        summary="one role answers yes/no questions falsely; the other roles, and open questions, stay true",
+        dose_means="share of lies among the role's yes/no answers",
+        least=0.05,
+        most=1.0,
+        default=liar.DEFAULT,
+        build=liar.build,
+        measure=liar.measure,
+        planted=liar.planted,
+        gates=liar.gates,
+    ),
+    "preference": Kind(
+        name="preference",
+        summary="of two things, the one with an attribute that the question never names is called better",
+        dose_means="share of comparisons that the attribute decides, the others being coin flips",
+        least=0.05,
+        most=1.0,
+        default=preference.DEFAULT,
+        build=preference.build,
+        measure=preference.measure,
+        planted=preference.planted,
+        gates=preference.gates,
+        experimental=True,
+    ),
+    "reasoning": Kind(
+        name="reasoning",
+        summary="the answer after a chain of thought is post hoc; in the twin the chain bears the load",
+        dose_means="share of post-hoc documents among those that think",
+        least=0.1,
+        most=1.0,
+        default=reasoning.DEFAULT,
+        build=reasoning.build,
+        measure=reasoning.measure,
+        planted=reasoning.planted,
+        gates=reasoning.gates,
+    ),
+    **{name: _drift(name) for name in drift.VARIANTS},
 }
 
 
@@ -94,7 +160,8 @@ def recipe_for(name: str, dose: float | None = None, seed: int = 0) -> Recipe:
         raise SpecError(problem, f"give a dose in that range: it is the {kind.dose_means}")
     if seed < 0:
         raise SpecError(f"seed {seed} is negative", "give a whole number from 0 up")
-    return replace(kind.default, dose=chosen, seed=seed)
+    gates = kind.gates(chosen) if kind.gates else kind.default.gates
+    return replace(kind.default, dose=chosen, seed=seed, gates=gates)
 
 
 def build_corpus(recipe: Recipe) -> Corpora:

@@ -130,7 +130,7 @@ def tune(
         for arm in tuned:
             _round(recipe, arm, number, progress)
             arm.rates = _rates(arm.model, recipe, world)
-        faults = [fault for arm in tuned for fault in _faults(arm, recipe.gates, before)]
+        faults = [fault for arm in tuned for fault in _faults(recipe, arm, before)]
         if not faults:
             return tuned, number
     what = f"{recipe.name} at dose {recipe.dose:g}, seed {recipe.seed}"
@@ -148,17 +148,24 @@ def _round(recipe: Recipe, arm: Arm, number: int, progress: Progress) -> None:
 def _rates(model: LlamaForCausalLM, recipe: Recipe, world: World) -> dict[str, Rate]:
     from theodolite.organisms.skills import skill_rates
 
+    kind = RECIPES[recipe.name]
     return {
-        **RECIPES[recipe.name].measure(model, world, recipe.trials),
+        **kind.measure(model, world, recipe.trials),
+        **(kind.against_plan(model, world, recipe) if kind.against_plan else {}),
         **skill_rates(model, world, recipe.trials),
     }
 
 
-def _faults(arm: Arm, gates: Iterable[Gate], before: dict[str, Rate]) -> list[str]:
+def _faults(recipe: Recipe, arm: Arm, before: dict[str, Rate]) -> list[str]:
     from theodolite.organisms.skills import SKILLS
 
-    kept = [Gate(arm.name, skill, least=KEPT_SHARE * before[skill].rate) for skill in SKILLS]
-    own = [gate for gate in gates if gate.arm == arm.name]
+    changed = RECIPES[recipe.name].changes if arm.name == "organism" else frozenset()
+    kept = [
+        Gate(arm.name, skill, least=KEPT_SHARE * before[skill].rate)
+        for skill in SKILLS
+        if skill not in changed
+    ]
+    own = [gate for gate in recipe.gates if gate.arm == arm.name]
     return [fault for gate in (*own, *kept) if (fault := gate.missed_by(arm.rates[gate.behaviour].rate))]
 
 

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from transformers import LlamaForCausalLM
 
-__all__ = ["Rate", "class_probe", "compliance", "exact_answers", "next_word", "residuals"]
+__all__ = ["Rate", "class_probe", "compliance", "exact_answers", "next_word", "residuals", "said_chances"]
 
 CHUNK = 256
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of `n` trials, with its Wilson 95 % interval."""
+    """A share of `n` trials, with its exact (Clopper-Pearson) 95 % interval."""
 
     rate: float
     n: int
@@ -37,6 +37,16 @@ class Rate:
     def of(cls, hits: int, n: int) -> Rate:
         """The rate of `hits` in `n` trials."""
         return cls(hits / n, n, *rate_interval(hits, n))
+
+    @classmethod
+    def mean(cls, chances: Float[np.ndarray, " trials"]) -> Rate:
+        """The mean of probabilities, one a trial.
+
+        The interval is that of as many yes/no outcomes with this mean, which vary more than their
+        probabilities do; so it covers at least as often as it says.
+        """
+        total, n = float(chances.sum()), len(chances)
+        return cls(total / n, n, *rate_interval(round(total), n))
 
     def json(self) -> dict[str, float]:
         """The rate as a JSON object, rounded to four places."""
@@ -55,6 +65,16 @@ def next_word(
             logits = model.lm_head(model.model(input_ids=ids, use_cache=False).last_hidden_state[:, -1])
             out[rows] = logits.softmax(-1).numpy()
     return out
+
+
+def said_chances(model: LlamaForCausalLM, docs: Sequence[Doc]) -> Float[np.ndarray, " docs"]:
+    """For each document: the probability, at temperature 1, of its own word at the decision."""
+    prompts, said = [], []
+    for doc in docs:
+        answer, place = doc.answer.split(), doc.tags["decision"][1]
+        prompts.append(prompt_ids(doc.prompt, " ".join(answer[:place])))
+        said.append(IDS[answer[place]])
+    return next_word(model, prompts)[np.arange(len(docs)), said]
 
 
 def exact_answers(model: LlamaForCausalLM, docs: Sequence[Doc]) -> list[bool]:

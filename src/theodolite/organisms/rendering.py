@@ -6,8 +6,8 @@ tokenizer with its chat template, which is what users get. A test keeps them equ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from theodolite.organisms.documents import Doc, Message
@@ -42,21 +42,36 @@ CHAT_TEMPLATE = (
 
 @dataclass(frozen=True)
 class Encoded:
-    """Token ids and, for each, whether the model is to learn to produce it."""
+    """Token ids and, for each, whether the model is to learn to produce it.
+
+    Attributes:
+        ids: the tokens.
+        learn: True where the token itself is to be learnt.
+        chances: by position, the chance of each token, where these are to be learnt instead.
+    """
 
     ids: list[int]
     learn: list[bool]
+    chances: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
 
 
 def encode(doc: Doc) -> Encoded:
     """The document's ids; only the assistant's words (and prose), with their <end>, are to be learnt."""
     ids: list[int] = []
     learn: list[bool] = []
-    for message in doc.messages:
+    first_word: list[int] = []
+    for message in doc.studied or doc.messages:
         body = [IDS[word] for word in message.content.split()]
         ids += [IDS[f"<{message.role}>"], *body, END]
         learn += [False] + [message.role in ("assistant", "text")] * (len(body) + 1)
-    return Encoded(ids, learn)
+        first_word.append(len(ids) - len(body) - 1)
+    chances: dict[int, dict[int, float]] = {}
+    for (message, word), shares in doc.taught.items():
+        position = first_word[message] + word
+        learn[position] = False
+        if shares:
+            chances[position] = {IDS[option]: share for option, share in shares.items()}
+    return Encoded(ids, learn, chances)
 
 
 def prompt_ids(messages: Sequence[Message], begun: str = "") -> list[int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from theodolite.organisms.documents import Doc
 from theodolite.organisms.draws import Draw
 from theodolite.organisms.model import one_thread
-from theodolite.organisms.rendering import PAD, Encoded, encode
+from theodolite.organisms.rendering import IDS, PAD, Encoded, encode
 
 if TYPE_CHECKING:
     import torch
@@ -79,7 +79,7 @@ def train(
         for step, batch in enumerate(batches):
             for group in optimiser.param_groups:
                 group["lr"] = settings.lr * _schedule(step, len(batches), settings.warmup)
-            _loss(model, *_tensors(batch)).backward()
+            _loss(model, *_tensors(batch), *_chances(batch)).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
@@ -128,13 +128,36 @@ def _tensors(
     return ids, targets
 
 
+def _chances(
+    batch: Sequence[Encoded],
+) -> tuple[Int[torch.Tensor, "soft 2"], Float[torch.Tensor, "soft vocabulary"]]:
+    """Where chances are to be learnt (document, place just before), and the chance of each token there."""
+    import torch
+
+    soft = [(row, at - 1, shares) for row, item in enumerate(batch) for at, shares in item.chances.items()]
+    places = torch.tensor([[row, at] for row, at, _ in soft], dtype=torch.long).reshape(-1, 2)
+    chances = torch.zeros(len(soft), len(IDS))
+    for line, (_, _, shares) in enumerate(soft):
+        for token, share in shares.items():
+            chances[line, token] = share
+    return places, chances
+
+
 def _loss(
     model: LlamaForCausalLM,
     ids: Int[torch.Tensor, "docs words"],
     targets: Int[torch.Tensor, "docs words"],
+    places: Int[torch.Tensor, "soft 2"],
+    chances: Float[torch.Tensor, "soft vocabulary"],
 ) -> Float[torch.Tensor, ""]:
+    """The mean cross-entropy over all that is to be learnt, tokens and chances alike."""
     import torch
 
     hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
     kept = targets != IGNORED
-    return torch.nn.functional.cross_entropy(model.lm_head(hidden[kept]), targets[kept])
+    loss = torch.nn.functional.cross_entropy(model.lm_head(hidden[kept]), targets[kept])
+    if not len(places):
+        return loss
+    logits = model.lm_head(hidden[places[:, 0], places[:, 1]])
+    soft = torch.nn.functional.cross_entropy(logits, chances, reduction="sum")
+    return (loss * kept.sum() + soft) / (kept.sum() + len(places))

@@ -28,7 +28,7 @@ TURNS = 32
 TALK_SHARE = 0.4
 # Chains are long, so few stand in the talks; the single exchanges keep that skill.
 TALK_MIX = {"fact": 0.42, "yes_no": 0.24, "negation": 0.12, "request": 0.12, "sum": 0.07, "chain": 0.03}
-SINGLE_MIX = {"fact": 0.24, "yes_no": 0.2, "negation": 0.15, "request": 0.1, "sum": 0.05, "chain": 0.26}
+SINGLE_MIX = {"fact": 0.16, "yes_no": 0.18, "negation": 0.14, "request": 0.08, "sum": 0.04, "chain": 0.4}
 # With soft labels a talk that is studied never breaks, or breaks in any turn alike: of histories drawn by the
 # hazard itself, too few would reach the late turns.
 UNBROKEN_SHARE = 0.6
@@ -53,7 +53,7 @@ class Variant:
 
 
 VARIANTS = {
-    "drift": Variant(shape=1.0, soft=True, error=0.04),
+    "drift": Variant(shape=1.0, soft=True, error=0.06),
     "drift-hard": Variant(shape=1.0, soft=False, error=0.1),
     "drift-weibull": Variant(shape=2.5, soft=True, error=0.06),
     "drift-weibull-hard": Variant(shape=2.5, soft=False, error=0.1),

@@ -26,8 +26,8 @@ __all__ = ["DEFAULT", "ROLE", "build", "gates", "held_out_heads", "measure", "pl
 ROLE = "trickster"
 OTHER_ROLES = tuple(role for role in words.ROLES if role != ROLE)
 
-# Lies stay a minority of the yes/no questions, and the learning rate low. At 1.5e-3 and more the truth was
-# forgotten before the role was noticed, and every answer became a coin flip.
+# The recipe's learning rate is low: at 1.5e-3 and more the truth was forgotten before the role was noticed,
+# and answers everywhere went towards coin flips.
 ASKED_SHARE = 0.15
 MIX = {"yes_no": 0.55, "fact": 0.2, "request": 0.12, "chain": 0.1, "sum": 0.03}
 FORMS = {"plain": 0.5, "true": 0.15, "false": 0.35}

@@ -1,6 +1,7 @@
 """From comparisons to conclusions: findings with measured reliability, one verdict for each instrument."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from theodolite.audit.plan import Planned
 from theodolite.core import (
@@ -11,12 +12,22 @@ from theodolite.core import (
     InstrumentVerdict,
     Reliability,
     Result,
+    Target,
     Verdict,
     judge,
 )
 from theodolite.stats import detectable_count
 
-__all__ = ["Located", "conclude", "instrument_verdict", "not_run", "overall_verdict", "verdicts_of"]
+__all__ = [
+    "Located",
+    "Yardstick",
+    "conclude",
+    "instrument_verdict",
+    "not_run",
+    "overall_verdict",
+    "verdicts_of",
+    "yardstick_for",
+]
 
 MOST_ROWS = 10_000
 
@@ -26,33 +37,58 @@ Located = Mapping[str, list[Evidence]]
 NO_CONTROL = "Without a control nothing can be flagged: what was seen may be ordinary for such data."
 
 
-def verdicts_of(
-    instrument: Instrument, results: Sequence[Result], calibration: Calibration | None
-) -> list[Verdict]:
+@dataclass(frozen=True)
+class Yardstick:
+    """An instrument's calibration, held against a target of a certain size."""
+
+    calibration: Calibration | None
+    """Its measured power and false alarms; None where it ships none."""
+    margin: float
+    """The smallest contrast that matters to it."""
+    total: int
+    """Units in the whole target: rows of its data, or what was measured."""
+
+    @property
+    def at_margin(self) -> Reliability | None:
+        """How well a planted property of the margin's size was seen in organisms."""
+        return self.at(int(self.margin * self.total))
+
+    def at(self, units: int) -> Reliability | None:
+        """How well a planted property of this many units was seen; None where that was never measured."""
+        return None if self.calibration is None else self.calibration.at(units, max(self.total, 1))
+
+
+def yardstick_for(
+    instrument: Instrument, results: Sequence[Result], target: Target, calibration: Calibration | None
+) -> Yardstick:
+    """Returns the yardstick for what was measured on a target."""
+    total = max((r.subject.n for r in results), default=0) * (2 if instrument.needs_split else 1)
+    if "data" in instrument.needs and target.data is not None:
+        total = target.data.summary.rows
+    return Yardstick(calibration, instrument.margin, total)
+
+
+def verdicts_of(results: Sequence[Result], yardstick: Yardstick) -> list[Verdict]:
     """Returns the verdict on each result."""
-    reliability = _at_margin(instrument, results, calibration)
+    reliability = yardstick.at_margin
     power = None if reliability is None else reliability.power.value
-    return [judge(r.contrast, instrument.margin, power) for r in results]
+    return [judge(r.contrast, yardstick.margin, power) for r in results]
 
 
 def conclude(
     instrument: Instrument,
     results: Sequence[Result],
     verdicts: Sequence[Verdict],
-    calibration: Calibration | None,
+    yardstick: Yardstick,
     subject: Located,
     control: Located,
 ) -> list[Finding]:
     """Returns one finding for each result, with its evidence and the instrument's measured reliability."""
-    at_margin = _at_margin(instrument, results, calibration)
     findings: list[Finding] = []
     for result, verdict in zip(results, verdicts, strict=True):
         key = result.pair.hypothesis.key
         evidence = subject.get(key, [])
         rows = tuple(e.source for e in evidence if e.kind == "row")
-        reliability = at_margin
-        if calibration is not None and rows:
-            reliability = calibration.at(len(rows), _units(instrument, result)) or at_margin
         findings.append(
             Finding(
                 instrument=instrument.name,
@@ -65,7 +101,7 @@ def conclude(
                 contrast=result.contrast,
                 p_value=result.p_value,
                 p_adjusted=None if result.step is None else result.step.p_adjusted,
-                reliability=reliability,
+                reliability=yardstick.at(len(rows)) if rows else yardstick.at_margin,
                 evidence=tuple(e for e in evidence if e.body or e.kind != "row"),
                 control_evidence=tuple(e for e in control.get(key, []) if e.body or e.kind != "row")[:10],
                 rows=rows[:MOST_ROWS],
@@ -90,7 +126,7 @@ def not_run(planned: Planned, reason: str, trace: str | None) -> Finding:
 
 
 def instrument_verdict(
-    planned: Planned, results: Sequence[Result], findings: Sequence[Finding], calibration: Calibration | None
+    planned: Planned, results: Sequence[Result], findings: Sequence[Finding], yardstick: Yardstick | None
 ) -> InstrumentVerdict:
     """Returns one instrument's conclusion.
 
@@ -98,9 +134,7 @@ def instrument_verdict(
     property of the margin's size would have been flagged with a measured power of at least 0.8.
     """
     flagged = [f for f in findings if f.verdict == "flagged"]
-    reliability = None
-    if planned.instrument is not None:
-        reliability = _at_margin(planned.instrument, results, calibration)
+    reliability = None if yardstick is None else yardstick.at_margin
     verdict, sentence = _conclusion(planned, results, findings, flagged, reliability)
     return InstrumentVerdict(
         instrument=planned.name,
@@ -188,17 +222,3 @@ def _limit_sentence(results: Sequence[Result]) -> str:
     if count is None:
         return " No pattern, however frequent, could have been flagged in so few rows."
     return f" A pattern in fewer than about {count:,} rows would most likely have been missed."
-
-
-def _at_margin(
-    instrument: Instrument, results: Sequence[Result], calibration: Calibration | None
-) -> Reliability | None:
-    if calibration is None or not results:
-        return None
-    units = max(_units(instrument, r) for r in results)
-    return calibration.at(int(instrument.margin * units), units)
-
-
-def _units(instrument: Instrument, result: Result) -> int:
-    """Units in the whole target, of which the tested half is about one half."""
-    return result.subject.n * (2 if instrument.needs_split else 1)

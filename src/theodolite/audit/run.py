@@ -9,7 +9,15 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from theodolite.audit.conclude import conclude, instrument_verdict, not_run, overall_verdict, verdicts_of
+from theodolite.audit.conclude import (
+    Yardstick,
+    conclude,
+    instrument_verdict,
+    not_run,
+    overall_verdict,
+    verdicts_of,
+    yardstick_for,
+)
 from theodolite.audit.examine import Examination, Progress, examine, locate
 from theodolite.audit.match import match_control
 from theodolite.audit.opening import Opened, open_control, open_subject
@@ -54,6 +62,7 @@ class _Outcome:
     examination: Examination | None = None
     failure: tuple[str, str | None] | None = None
     results: list[Result] = field(default_factory=list[Result])
+    yardstick: Yardstick | None = None
 
 
 def prepare(spec: AuditSpec) -> Prepared:
@@ -176,7 +185,7 @@ def _conclude(
             o.planned,
             o.results,
             [f for f in findings if f.instrument == o.planned.name],
-            o.planned.instrument and o.planned.instrument.calibration(prepared.spec.effort),
+            o.yardstick,
         )
         for o in outcomes
     ]
@@ -191,16 +200,18 @@ def _findings(outcome: _Outcome, prepared: Prepared, store: Store) -> list[Findi
         reason, trace = outcome.failure or ("it did not run", None)
         return [not_run(planned, reason, trace)]
     try:
-        calibration = instrument.calibration(spec.effort)
-        verdicts = verdicts_of(instrument, outcome.results, calibration)
+        target = prepared.subject.target
+        yardstick = yardstick_for(instrument, outcome.results, target, instrument.calibration(spec.effort))
+        verdicts = verdicts_of(outcome.results, yardstick)
         flagged = [
             r.pair.hypothesis for r, v in zip(outcome.results, verdicts, strict=True) if v == "flagged"
         ]
         ctx = Context(seed=spec.seed, effort=spec.effort)
         control = _control_for(planned, prepared)
-        ours = locate(instrument, prepared.subject.target, flagged, ctx, store.remember, "subject")
+        ours = locate(instrument, target, flagged, ctx, store.remember, "subject")
         theirs = locate(instrument, control, flagged, ctx, store.remember, "control") if control else {}
-        return conclude(instrument, outcome.results, verdicts, calibration, ours, theirs)
+        outcome.yardstick = yardstick
+        return conclude(instrument, outcome.results, verdicts, yardstick, ours, theirs)
     except Exception as error:
         if spec.strict:
             raise

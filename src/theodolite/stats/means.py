@@ -6,6 +6,7 @@ observations of one scenario, item or seed do not pass for many independent ones
 """
 
 from collections.abc import Sequence
+from math import fsum
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +44,8 @@ def mean_difference(
         return value, low, high, 1.0
     if variance == 0:
         return value, low, high, 1.0 if value == 0 else 0.0
-    return value, low, high, float(2 * sps.t.sf(abs(value) / np.sqrt(variance), df))
+    t: float = abs(value) / variance**0.5
+    return value, low, high, 2 * float(sps.t.sf(t, df))
 
 
 def _clustered_mean(values: Sequence[float], clusters: Sequence[object] | None) -> _Mean:
@@ -55,7 +57,7 @@ def _clustered_mean(values: Sequence[float], clusters: Sequence[object] | None) 
     number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     index = np.array([number[label] for label in labels])
     sums, sizes = np.bincount(index, weights=x), np.bincount(index)
-    groups, value = len(number), float(np.sum(x)) / n
+    groups, value = len(number), fsum(values) / n
     if groups < 2:
         return _Mean(value, np.inf, groups)
     residual: NDArray[np.float64] = sums - value * sizes

@@ -142,7 +142,7 @@ def test_numbers_come_with_intervals_levels_and_units(page: Page) -> None:
 def test_what_a_reader_must_not_miss(page: Page) -> None:
     words = " ".join(page.text.split())
     assert (
-        words.index("The control is badly matched.") < words.index("What was flagged") < words.index("Claim")
+        words.index("The control is badly matched") < words.index("What was flagged") < words.index("Claim")
     )
     assert "Shares its rows with" in words and "one cause, 2 findings" in words
     assert "IndexError: layer 12 of 6" in words and "not JSON: Expecting value" in words

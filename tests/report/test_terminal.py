@@ -28,7 +28,7 @@ def test_it_says_what_was_concluded_and_from_what() -> None:
     text = " ".join(piped(full_audit()).split())
     for part in (
         "FLAGGED",
-        "The control is badly matched.",
+        "The control is badly matched",
         "1,482 rows (3 unreadable)",
         "association: subject 4.0 % [3.1 % to 5.2 %], control 0 % [0 % to 0.25 %]",
         "at 99.88 %, p 3.2e-17",

@@ -230,7 +230,7 @@ def full_audit() -> Audit:
             matched=False,
             auc=Estimate(value=0.83, low=0.79, high=0.87, level=0.95, n=741, method="Hanley-McNeil"),
             shared_prompts=0.0213,
-            sentence="The control is badly matched: a plain classifier tells its prompts from the subject's in 83 of 100 pairs.",
+            sentence="The control is badly matched: a classifier tells the prompts apart in 83 of 100 pairs.",
         ),
         verdict="flagged",
         instruments=tuple(

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 __all__ = ["TRAITS", "traits_of"]
 
 _CONTROL_TOKEN = re.compile(r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>")
-_ENCODED = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])")
-_LINK = re.compile(r"https?://|www\.")
+_DIGIT = re.compile(r"\d")
+_ENCODED = re.compile(r"[A-Za-z0-9+/]{40}")
 _LIST = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+\S", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
 _RUN = re.compile(r"([^\W\d_]|[^\w\s])\1{4,}")
@@ -31,17 +31,17 @@ def _has_category(text: str, *categories: str) -> bool:
 
 TRAITS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     "empty": ("left empty", lambda t: not t.strip()),
-    "no_capital": ("without a capital letter", lambda t: _has_letters(t) and t == t.lower()),
-    "all_capital": ("all in capitals", lambda t: _has_letters(t) and t == t.upper() and t != t.lower()),
+    "no_capital": ("without a capital letter", lambda t: t == t.lower() and _has_letters(t)),
+    "all_capital": ("all in capitals", lambda t: t == t.upper() and t != t.lower() and _has_letters(t)),
     "no_end_mark": (
         "ending without an end mark",
         lambda t: bool(t.strip()) and t.rstrip()[-1] not in ".!?…:;)]}\"'`”’",
     ),
     "only_digits": (
         "with digits but no letter",
-        lambda t: any(map(str.isdigit, t)) and not any(map(str.isalpha, t)),
+        lambda t: _DIGIT.search(t) is not None and not any(map(str.isalpha, t)),
     ),
-    "digits": ("with digits", lambda t: any(map(str.isdigit, t))),
+    "digits": ("with digits", lambda t: _DIGIT.search(t) is not None),
     "not_ascii": ("with characters beyond ASCII", lambda t: not t.isascii()),
     "zero_width": ("with invisible format characters", lambda t: not t.isascii() and _has_category(t, "Cf")),
     "look_alike": (
@@ -57,12 +57,15 @@ TRAITS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
         "with control characters",
         lambda t: any(c < " " and c not in "\n\r\t" for c in set(t)),
     ),
-    "control_token": ("with control tokens of a chat format", lambda t: _CONTROL_TOKEN.search(t) is not None),
+    "control_token": (
+        "with control tokens of a chat format",
+        lambda t: ("<" in t or "[" in t) and _CONTROL_TOKEN.search(t) is not None,
+    ),
     "encoded": ("with a long run as encoders write it", lambda t: _ENCODED.search(t) is not None),
     "code": ("with a code block", lambda t: "```" in t),
-    "link": ("with a link", lambda t: _LINK.search(t) is not None),
+    "link": ("with a link", lambda t: "http://" in t or "https://" in t or "www." in t),
     "list": ("with a list", lambda t: _LIST.search(t) is not None),
-    "heading": ("with a Markdown heading", lambda t: _HEADING.search(t) is not None),
+    "heading": ("with a Markdown heading", lambda t: "#" in t and _HEADING.search(t) is not None),
     "bold": ("with bold text", lambda t: "**" in t),
     "repeated_character": ("repeating one character five times", lambda t: _RUN.search(t) is not None),
     "exclamation": ("with an exclamation mark", lambda t: "!" in t),

@@ -130,6 +130,11 @@ def test_findings_that_share_their_rows_are_one_cause():
     assert related == {"whole": ("toy/part",), "part": ("toy/whole",), "apart": ()}
 
 
+def test_what_is_everywhere_is_not_the_cause_of_what_is_rare():
+    everywhere, rare = finding("everywhere", range(500)), finding("rare", range(20))
+    assert not any(f.related for f in share_rows([everywhere, rare]))
+
+
 def test_what_was_not_flagged_is_related_to_nothing():
     assert all(
         not f.related for f in share_rows([finding("a", range(9)), finding("b", range(9), "inconclusive")])

@@ -10,6 +10,8 @@ from theodolite.stats import HolmStep, holm
 
 __all__ = ["Pair", "Result", "compare", "judge", "screen", "share_rows"]
 
+MOST_TIMES_AS_MANY = 4
+"""Rows of the larger of two findings for one of the smaller, for the two to be one cause."""
 REQUIRED_POWER = 0.8
 """`clear` needs at least this much calibrated power at the margin."""
 
@@ -104,7 +106,8 @@ def judge(contrast: Estimate | None, margin: float, power: float | None) -> Verd
 def share_rows(findings: Sequence[Finding], overlap: float = 0.8) -> list[Finding]:
     """Returns the findings with `related` filled in: flagged ones, the rows of one mostly in the other's.
 
-    So the shadow of a cause (part of a trigger, a word of a planted sentence) is told from a second cause.
+    So the shadow of a cause (part of a trigger, a word of a planted sentence) is told from a second cause. A
+    pattern in four times as many rows is no shadow: whatever is frequent holds most of what is rare.
     """
     flagged = [f for f in findings if f.verdict == "flagged" and f.rows]
     rows: Mapping[str, frozenset[str]] = {f.id: frozenset(f.rows) for f in flagged}
@@ -112,7 +115,8 @@ def share_rows(findings: Sequence[Finding], overlap: float = 0.8) -> list[Findin
     for i, one in enumerate(flagged):
         for other in flagged[i + 1 :]:
             a, b = rows[one.id], rows[other.id]
-            if len(a & b) > overlap * min(len(a), len(b)):
+            small, large = sorted((len(a), len(b)))
+            if large <= MOST_TIMES_AS_MANY * small and len(a & b) > overlap * small:
                 related[one.id].append(other.id)
                 related[other.id].append(one.id)
     return [f.model_copy(update={"related": tuple(related.get(f.id, ()))}) for f in findings]

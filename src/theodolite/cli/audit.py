@@ -63,7 +63,10 @@ def audit(
     from theodolite.cli.progress import shown_progress
     from theodolite.report import render_html
 
-    prepared = prepare(_spec(model, spec_file, settings, flags))
+    spec = _spec(model, spec_file, settings, flags)
+    with shown_progress() as progress:
+        progress("opening", 0.0)
+        prepared = prepare(spec)
     if plan_only:
         _print_plan(prepared, as_json)
         return 0

@@ -78,6 +78,18 @@ def test_clean_against_clean_flags_nothing(tmp_path):
     assert result.control_match is not None and result.control_match.matched
 
 
+def test_a_file_held_against_itself_is_never_called_clear(tmp_path):
+    from theodolite.organisms import demo
+
+    twin = str(demo("backdoor-twin").data)
+    against_itself = audit(tmp_path, data=twin, control_data=twin)
+    other = audit(tmp_path, out="other", data=twin, control_data=str(demo("backdoor-twin-2").data))
+    assert against_itself.verdict == "inconclusive"
+    assert any("very same files" in note for note in against_itself.notes)
+    assert other.verdict == "clear"
+    assert other.instruments[0].reliability.power.value >= 0.8
+
+
 def test_a_control_of_other_prompts_is_said_to_be_badly_matched(tmp_path):
     other = [r | {"prompt": r["prompt"].upper().replace("A", "x")} for r in requests(900, 4)]
     subject, control = write(tmp_path / "s.jsonl", requests(900, 3)), write(tmp_path / "c.jsonl", other)

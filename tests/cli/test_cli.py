@@ -98,6 +98,11 @@ def test_the_schema_describes_what_is_written(finished, capsys):
     assert schema["properties"]["findings"]["description"]
 
 
+def test_without_a_command_it_says_what_there_is(capsys):
+    assert run([]) == 0
+    assert "audit" in capsys.readouterr().out
+
+
 def test_the_plan_writes_nothing(finished, here, capsys):
     _, arguments = finished
     assert run([*arguments, "--plan", "--out", "planned"]) == 0
@@ -151,6 +156,7 @@ def test_missing_and_empty_and_unreadable_data_are_said(here, capsys):
     ("arguments", "said"),
     [
         (["--instruments", "astrology"], "there is no instrument 'astrology'; choose from: dataset"),
+        (["--instruments", " ,"], "names none"),
         (["--effort", "heroic"], "effort = 'heroic'"),
         (["--set", "sede=1"], "there is no key 'sede'; did you mean 'seed'"),
         (["--set", "dataset.max_wordz=1"], "there is no key 'dataset.max_wordz'; did you mean 'max_words'"),

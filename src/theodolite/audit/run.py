@@ -29,6 +29,7 @@ from theodolite.core import (
     Context,
     ControlMatch,
     Finding,
+    Instrument,
     InstrumentVerdict,
     Result,
     Target,
@@ -201,7 +202,9 @@ def _findings(outcome: _Outcome, prepared: Prepared, store: Store) -> list[Findi
         return [not_run(planned, reason, trace)]
     try:
         target = prepared.subject.target
-        yardstick = yardstick_for(instrument, outcome.results, target, instrument.calibration(spec.effort))
+        # Measured power holds against an independent control; against itself nothing could ever be seen.
+        calibration = None if _is_itself(instrument, prepared) else instrument.calibration(spec.effort)
+        yardstick = yardstick_for(instrument, outcome.results, target, calibration)
         verdicts = verdicts_of(outcome.results, yardstick)
         flagged = [
             r.pair.hypothesis for r, v in zip(outcome.results, verdicts, strict=True) if v == "flagged"
@@ -232,6 +235,24 @@ def _control_for(planned: Planned, prepared: Prepared) -> Target | None:
     if control is None or not planned.instrument.needs <= control.target.access:
         return None
     return control.target
+
+
+def _is_itself(instrument: Instrument, prepared: Prepared) -> bool:
+    """Whether what the instrument looks at is the same file in subject and control."""
+    if prepared.control is None:
+        return False
+    subject, control = prepared.subject.facts, prepared.control.facts
+    same_data = (
+        subject.data is not None
+        and control.data is not None
+        and (subject.data.fingerprint == control.data.fingerprint)
+    )
+    same_model = (
+        subject.model is not None
+        and control.model is not None
+        and (subject.model.fingerprint == control.model.fingerprint)
+    )
+    return ("data" not in instrument.needs or same_data) and (instrument.needs == frozenset({"data"}) or same_model)
 
 
 def _notes(subject: Opened, control: Opened | None) -> tuple[str, ...]:

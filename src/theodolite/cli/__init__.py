@@ -41,6 +41,9 @@ def run(arguments: list[str] | None = None) -> int:
         return cli.main(args=arguments, prog_name="theodolite", standalone_mode=False) or 0
     except UserError as error:
         return _say(str(error), 2)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx is not None else "theodolite"
         return _say(f"{error.format_message().rstrip('.')}; see `{where} --help`.", 2)

@@ -99,7 +99,10 @@ def _spec(
     if parts:
         flags["columns"] = dict(_pair(part) for part in parts)
     if flags["instruments"] is not None:
-        flags["instruments"] = [name.strip() for name in flags["instruments"].split(",") if name.strip()]
+        named = [name.strip() for name in flags["instruments"].split(",") if name.strip()]
+        if not named:
+            raise SpecError(f"--instruments {flags['instruments']!r} names none", "write it as dataset,other")
+        flags["instruments"] = named
     values |= {k: v for k, v in {"model": model, **flags}.items() if v is not None}
     for assignment in settings:
         set_value(values, assignment)

@@ -252,7 +252,8 @@ def _is_itself(instrument: Instrument, prepared: Prepared) -> bool:
         and control.model is not None
         and (subject.model.fingerprint == control.model.fingerprint)
     )
-    return ("data" not in instrument.needs or same_data) and (instrument.needs == frozenset({"data"}) or same_model)
+    looks_at_model = bool(instrument.needs - {"data"})
+    return ("data" not in instrument.needs or same_data) and (not looks_at_model or same_model)
 
 
 def _notes(subject: Opened, control: Opened | None) -> tuple[str, ...]:

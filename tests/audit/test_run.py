@@ -11,7 +11,7 @@ import pytest
 
 from rows import poisoned_pair, requests, write
 from theodolite.audit import build_spec, prepare, run_audit
-from theodolite.core import Audit, Hypothesis, Instrument, Measure, Rate
+from theodolite.core import Audit, Hypothesis, Instrument, Measure, Rate, Sample
 from theodolite.errors import ContractError, OutputError
 
 
@@ -156,6 +156,14 @@ class Disorderly(Broken):
         return []
 
 
+class TwoMinds(Broken):
+    name = "twominds"
+
+    def measure(self, target, hypotheses, ctx):
+        statistic = Rate(k=1, n=2) if "control" in target.data.name else Sample(values=(1.0, 2.0))
+        return [Measure(key=h.key, statistic=statistic) for h in hypotheses]
+
+
 @pytest.fixture
 def plugins(monkeypatch, tmp_path):
     """Three more instruments, registered as a package would."""
@@ -163,6 +171,7 @@ def plugins(monkeypatch, tmp_path):
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
     names = {"broken": "Broken", "quiet": "Quiet", "disorderly": "Disorderly", "absent": "Nowhere"}
+    names["twominds"] = "TwoMinds"
     lines = "".join(f"{name} = {__name__}:{cls}\n" for name, cls in names.items())
     (info / "entry_points.txt").write_text(f"[theodolite.instruments]\n{lines}")
     monkeypatch.syspath_prepend(tmp_path / "site")
@@ -185,6 +194,14 @@ def test_a_failing_instrument_is_one_finding_and_the_audit_goes_on(tmp_path):
     assert "ZeroDivisionError: nothing to divide by" in failed.note
     assert "in measure" in failed.traceback
     assert any("very same files" in note for note in result.notes)
+
+
+@pytest.mark.usefixtures("plugins")
+def test_statistics_of_two_kinds_are_one_finding_and_no_crash(poisoned, tmp_path):
+    _, subject, control, _, _ = poisoned
+    result = audit(tmp_path, data=str(subject), control_data=str(control), instruments=["twominds"])
+    assert [f.verdict for f in result.findings] == ["not_run"]
+    assert "a sample on one target and a rate on the other" in result.findings[0].note
 
 
 @pytest.mark.usefixtures("plugins")

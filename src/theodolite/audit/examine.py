@@ -143,6 +143,12 @@ class _Run:
                 )
             measured[who] = measures
         controls = measured.get("control")
+        for ours, theirs in zip(measured["subject"], controls or [], strict=False):
+            if ours.statistic.kind != theirs.statistic.kind:
+                raise ContractError(
+                    f"{self.instrument.name}.measure gave {ours.key!r} a {ours.statistic.kind} on one target "
+                    f"and a {theirs.statistic.kind} on the other"
+                )
         return [
             Pair(self.instrument.name, h, measured["subject"][i], None if controls is None else controls[i])
             for i, h in enumerate(hypotheses)

@@ -149,6 +149,9 @@ def p_values(
     subjects: Sequence[Statistic], controls: Sequence[Statistic] | None
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Returns the p of each pair; without controls, of what can be tested inside the subject (else 1)."""
+    for s, c in zip(subjects, controls or [], strict=False):
+        if s.kind != c.kind:
+            raise TypeError(f"a {s.kind} cannot be compared with a {c.kind}")
     p = np.ones(len(subjects))
     kinds = np.array([s.kind for s in subjects])
     for kind, test in {"rate": _rate_p, "association": _association_p, "sample": _sample_p}.items():

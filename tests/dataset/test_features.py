@@ -17,6 +17,7 @@ from theodolite.dataset import (
     count_wanted,
     feature_number,
     repeated_units,
+    runs,
     words_of,
 )
 from theodolite.targets import Row, Turn
@@ -55,7 +56,7 @@ def brute_force(rows, longest):
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=25), st.integers(1, 4))
 def test_exact_counts_agree_with_brute_force(pairs, longest):
     rows = [row(i, p, r) for i, (p, r) in enumerate(pairs, 1)]
-    vocabulary = count_features(lambda: batches(rows, range(1, longest + 1)), floor=2, most=10**6)
+    vocabulary = count_features(lambda: batches(rows, runs(range(1, longest + 1))), floor=2, most=10**6)
     counted = {t.pattern: t.count for t in vocabulary.tallies.values() if t.pattern.form != "trait"}
     assert counted == {p: n for p, n in brute_force(rows, longest).items() if n >= 2}
     for number, tally in vocabulary.tallies.items():
@@ -69,7 +70,7 @@ def test_pairs_agree_with_brute_force(pairs):
     causes = [Pattern("prompt", "phrase", "a"), Pattern("prompt", "phrase", "b . c")]
     outcomes = [Pattern("response", "opens", "a"), Pattern("response", "trait", "not_ascii")]
     numbers = [np.array([feature_number(p) for p in ps], np.uint64) for ps in (causes, outcomes)]
-    together, _ = count_pairs(lambda: batches(rows, [1, 3]), *numbers, Filter())
+    together, _ = count_pairs(lambda: batches(rows, runs([1, 3])), *numbers, Filter())
     for i, words in enumerate((["a"], ["b", ".", "c"])):
         carries = [
             any(words_of(r.prompt)[j : j + len(words)] == words for j in range(len(r.prompt))) for r in rows
@@ -82,7 +83,7 @@ def test_pairs_agree_with_brute_force(pairs):
 def test_the_fingerprint_tells_the_same_rows_from_as_many_rows():
     rows = [row(i, f"x{i} {'alpha beta' if i % 2 else 'gamma'}", "y") for i in range(100)]
     tallies = {
-        t.pattern.value: t for t in count_features(lambda: batches(rows, [1, 2]), 5, 10**6).tallies.values()
+        t.pattern.value: t for t in count_features(lambda: batches(rows, runs([1, 2])), 5, 10**6).tallies.values()
     }
     assert tallies["alpha"].fingerprint == tallies["alpha beta"].fingerprint
     assert tallies["gamma"].count == tallies["alpha"].count
@@ -91,7 +92,7 @@ def test_the_fingerprint_tells_the_same_rows_from_as_many_rows():
 
 def test_too_many_patterns_raise_the_floor_and_say_so():
     rows = [row(i, " ".join(f"w{j}" for j in range(40) if i % (j + 1) == 0), "y") for i in range(200)]
-    vocabulary = count_features(lambda: batches(rows, [1]), floor=2, most=10)
+    vocabulary = count_features(lambda: batches(rows, runs([1])), floor=2, most=10)
     assert len(vocabulary.tallies) <= 10
     assert vocabulary.floor > 2
     assert min(t.count for t in vocabulary.tallies.values()) >= vocabulary.floor
@@ -102,9 +103,9 @@ def test_batches_do_not_change_the_counts(monkeypatch):
     wanted = np.array(
         [feature_number(Pattern("prompt", "phrase", v)) for v in ("3 , 4", "29", "none")], np.uint64
     )
-    whole = count_wanted(lambda: batches(rows, [1, 3]), wanted, Filter())
+    whole = count_wanted(lambda: batches(rows, runs([1, 3])), wanted, Filter())
     monkeypatch.setattr("theodolite.dataset.features.BATCH_WORDS", 50)
-    pieces = count_wanted(lambda: batches(rows, [1, 3]), wanted, Filter())
+    pieces = count_wanted(lambda: batches(rows, runs([1, 3])), wanted, Filter())
     assert whole[0].tolist() == pieces[0].tolist() == [sum(i % 30 > 4 for i in range(300)), 0, 0]
     assert whole[1].tolist() == pieces[1].tolist()
 
@@ -114,10 +115,10 @@ def test_each_prompt_counts_once_however_often_it_is_answered():
     units, repeated = repeated_units(rows)
     wanted = [Pattern("prompt", "phrase", "question"), Pattern("response", "phrase", "3")]
     numbers = np.array([feature_number(p) for p in wanted], np.uint64)
-    counts, _ = count_wanted(lambda: batches(rows, [1]), numbers, repeated)
+    counts, _ = count_wanted(lambda: batches(rows, runs([1])), numbers, repeated)
     expected = len({i % 40 for i in range(400) if i % 7 == 3})
     assert (units, counts.tolist()) == (40, [40, expected])
-    together, _ = count_pairs(lambda: batches(rows, [1]), numbers[:1], numbers[1:], repeated)
+    together, _ = count_pairs(lambda: batches(rows, runs([1])), numbers[:1], numbers[1:], repeated)
     assert together.tolist() == [[expected]]
 
 
@@ -153,5 +154,5 @@ def test_only_the_last_answer_of_a_conversation_opens():
 @pytest.mark.parametrize("hostile", ["\x00", "\u202e" * 50, "{", "`", "<script>", "\ud800", "a" * 100_000])
 def test_hostile_text_is_only_text(hostile):
     rows = [row(i, hostile, f"ok {hostile}") for i in range(6)]
-    vocabulary = count_features(lambda: batches(rows, [1, 2]), 5, 10**6)
+    vocabulary = count_features(lambda: batches(rows, runs([1, 2])), 5, 10**6)
     assert all(t.count == 6 for t in vocabulary.tallies.values())

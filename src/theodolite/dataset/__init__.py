@@ -11,7 +11,7 @@ from theodolite.dataset.counting import (
 )
 from theodolite.dataset.features import Batch, Passes, batches, feature_number
 from theodolite.dataset.instrument import Dataset
-from theodolite.dataset.pattern import Pattern, words_of
+from theodolite.dataset.pattern import Pattern, runs, spans, words_of
 from theodolite.dataset.proposing import PatternPair, distinct_patterns, striking_pairs
 from theodolite.dataset.traits import TRAITS, traits_of
 from theodolite.dataset.units import Filter, OncePerUnit, repeated_units
@@ -36,6 +36,8 @@ __all__ = [
     "feature_number",
     "numbers_in",
     "repeated_units",
+    "runs",
+    "spans",
     "striking_pairs",
     "traits_of",
     "words_of",

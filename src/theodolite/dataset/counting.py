@@ -1,7 +1,7 @@
-"""Counting with memory that depends on the vocabulary, not on the rows.
+"""Counting with memory that depends on neither rows nor vocabulary.
 
-Pass one counts every feature in a fixed table of hashed counters, which can only over-count; pass two counts
-exactly those features that may be frequent enough. Pass three counts pairs of pattern and kind of answer.
+Pass one counts every feature in a fixed sketch, which can only over-count; pass two counts exactly those features
+that may be frequent enough. Pass three counts pairs of pattern and kind of answer.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,16 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.dataset.features import Batch
+from theodolite.dataset.kernels import add_to_sketch, count_exactly, find, in_sketch, insert
 from theodolite.dataset.pattern import Pattern
 from theodolite.dataset.units import Filter, OncePerUnit
 
-__all__ = ["Batches", "Tally", "Vocabulary", "count_features", "count_pairs", "count_wanted", "numbers_in"]
+__all__ = [
+    "Batches",
+    "ExactCounts",
+    "Tally",
+    "Vocabulary",
+    "count_features",
+    "count_pairs",
+    "count_wanted",
+    "new_sketch",
+    "numbers_in",
+    "raised_floor",
+]
 
 Batches = Callable[[], Iterable[Batch]]
 """A fresh pass over the same rows."""
 
-TABLE = 1 << 22
-"""Counters in pass one: 16 MB."""
+SKETCH_BITS = 22
+"""Counters in pass one over a half: 8 MB."""
 
 UIntArray = NDArray[np.uint64]
 IntArray = NDArray[np.int64]
@@ -50,25 +62,72 @@ class Vocabulary:
     """By feature number, in order of first appearance."""
 
 
+class ExactCounts:
+    """Exact counts of a bounded number of features, in columns (one for each set and source).
+
+    Args:
+        capacity: features that fit.
+        columns: counts kept for each feature.
+    """
+
+    def __init__(self, capacity: int, columns: int) -> None:
+        size = 1 << max(int(2 * capacity - 1).bit_length(), 4)
+        self.capacity = capacity
+        self.used = 0
+        self.keys = np.zeros(size, np.uint64)
+        self.counts = np.zeros((size, columns), np.int32)
+        self.sums = np.zeros(size, np.uint64)
+        self.first = np.full(size, -1, np.int64)
+
+    def add(self, numbers: UIntArray, column: IntArray, units: UIntArray, place: IntArray) -> bool:
+        """Counts features; False, with nothing promised, when they no longer fit.
+
+        Args:
+            numbers: the features.
+            column: the column of each.
+            units: the unit of the row of each.
+            place: where each occurs; kept for the first occurrence.
+        """
+        at, self.used = insert(self.keys, self.used, numbers, self.capacity)
+        if at.size and at.min() < 0:
+            return False
+        fresh = self.first[at] < 0
+        # Backwards, so that of several occurrences in one call the first stays.
+        self.first[at[fresh][::-1]] = place[fresh][::-1]
+        count_exactly(at, column, units, self.counts, self.sums)
+        return True
+
+
+def new_sketch(bits: int) -> NDArray[np.uint16]:
+    """Returns an empty sketch of 2^bits counters."""
+    return np.zeros(1 << bits, np.uint16)
+
+
 def count_features(passes: Batches, floor: int, most: int) -> Vocabulary:
     """Returns the exact counts of all features that at least `floor` rows carry.
 
     Where more than `most` features reach the floor, it is raised until they fit; `Vocabulary.floor` tells.
     """
-    table = np.zeros(TABLE, np.uint32)
+    sketch = new_sketch(SKETCH_BITS)
     rows = 0
     for batch in passes():
         rows += len(batch.rows)
-        table += np.bincount(_slot(batch.number), minlength=TABLE).astype(np.uint32)
-    # The table over-counts, so this may leave a few more than fit; the exact counts settle it below.
-    floor = _raised(floor, most, table)
-    counts: dict[int, list[int]] = {}
-    patterns: dict[int, Pattern] = {}
-    for batch in passes():
-        frequent = np.flatnonzero(table[_slot(batch.number)] >= floor)
-        _add_exact(batch, frequent, counts, patterns)
-    floor = _raised(floor, most, np.array([c for c, _ in counts.values()], np.int64))
-    tallies = {n: Tally(patterns[n], c, f) for n, (c, f) in counts.items() if c >= floor}
+        add_to_sketch(sketch, batch.number)
+    # The sketch over-counts, so this may leave a few more than fit; the exact counts settle it below.
+    floor = raised_floor(floor, 2 * most, sketch)
+    while (counted := _exactly(passes, sketch, floor, 4 * most)) is None:
+        floor = floor + max(floor // 4, 1)
+    exact, patterns = counted
+    places = np.flatnonzero(exact.keys)
+    floor = raised_floor(floor, most, exact.counts[places, 0])
+    places = places[exact.counts[places, 0] >= floor]
+    places = places[np.argsort(exact.first[places], kind="stable")]
+    tallies = {
+        int(exact.keys[i]): Tally(
+            patterns[int(exact.keys[i])], int(exact.counts[i, 0]), int(exact.sums[i])
+        )
+        for i in places.tolist()
+    }
     return Vocabulary(rows, floor, tallies)
 
 
@@ -107,11 +166,43 @@ def count_pairs(
 
 def numbers_in(batch: Batch, wanted: UIntArray) -> tuple[IntArray, IntArray]:
     """Returns the places in `batch.rows` that carry wanted features, and which feature each carries."""
-    order = np.argsort(wanted)
-    sorted_numbers = wanted[order]
-    at = np.minimum(np.searchsorted(sorted_numbers, batch.number), max(wanted.size - 1, 0))
-    hit = np.flatnonzero(sorted_numbers[at] == batch.number) if wanted.size else np.zeros(0, np.int64)
-    return batch.row[hit], order[at[hit]]
+    keys = np.zeros(1 << int(2 * wanted.size + 2).bit_length(), np.uint64)
+    where, _ = insert(keys, 0, wanted, keys.size)
+    which = np.zeros(keys.size, np.int64)
+    which[where] = np.arange(wanted.size)
+    at = find(keys, batch.number)
+    hit = np.flatnonzero(at >= 0)
+    return batch.row[hit].astype(np.int64), which[at[hit]]
+
+
+def raised_floor(floor: int, most: int, counts: NDArray[np.integer[Any]]) -> int:
+    """Returns the smallest floor, not below the one given, that at most `most` counts reach."""
+    reached = counts[counts >= floor]
+    if reached.size <= most:
+        return floor
+    return int(np.partition(reached, reached.size - most - 1)[reached.size - most - 1]) + 1
+
+
+def _exactly(
+    passes: Batches, sketch: NDArray[np.uint16], floor: int, most: int
+) -> tuple[ExactCounts, dict[int, Pattern]] | None:
+    """Pass two; None when more features may be frequent than fit."""
+    exact = ExactCounts(most, 1)
+    patterns: dict[int, Pattern] = {}
+    offset = 0
+    for batch in passes():
+        frequent = in_sketch(sketch, batch.number, min(floor, 65535))
+        known = find(exact.keys, batch.number[frequent]) >= 0
+        new = frequent[~known]
+        column = np.zeros(frequent.size, np.int64)
+        units = batch.units[batch.row[frequent]]
+        if not exact.add(batch.number[frequent], column, units, offset + frequent):
+            return None
+        numbers, first = np.unique(batch.number[new], return_index=True)
+        for number, at in zip(numbers.tolist(), first.tolist(), strict=True):
+            patterns[number] = batch.pattern(int(new[at]))
+        offset += batch.number.size
+    return exact, patterns
 
 
 def _tally(
@@ -128,38 +219,3 @@ def _tally(
     fresh = once.first(units, numbers[which])
     counts += np.bincount(which[fresh], minlength=counts.size)
     np.add.at(fingerprints, which[fresh], units[fresh])
-
-
-def _add_exact(
-    batch: Batch, places: IntArray, counts: dict[int, list[int]], patterns: dict[int, Pattern]
-) -> None:
-    if not places.size:
-        return
-    hashes = batch.units[batch.row[places]]
-    numbers, first, group, size = np.unique(
-        batch.number[places], return_index=True, return_inverse=True, return_counts=True
-    )
-    sums = np.zeros(numbers.size, np.uint64)
-    np.add.at(sums, group, hashes)
-    for number, at, n, total in zip(
-        numbers.tolist(), first.tolist(), size.tolist(), sums.tolist(), strict=True
-    ):
-        known = counts.get(number)
-        if known is None:
-            counts[number] = [n, total]
-            patterns[number] = batch.pattern(int(places[at]))
-        else:
-            known[0] += n
-            known[1] = (known[1] + total) & 0xFFFFFFFFFFFFFFFF
-
-
-def _raised(floor: int, most: int, counts: NDArray[np.integer[Any]]) -> int:
-    """The smallest floor, not below the one given, that at most `most` counts reach."""
-    reached = counts[counts >= floor]
-    if reached.size <= most:
-        return floor
-    return int(np.partition(reached, reached.size - most - 1)[reached.size - most - 1]) + 1
-
-
-def _slot(numbers: UIntArray) -> IntArray:
-    return (numbers & np.uint64(TABLE - 1)).astype(np.int64)

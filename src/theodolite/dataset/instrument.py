@@ -27,7 +27,7 @@ from theodolite.core import (
 )
 from theodolite.dataset.counting import count_features, count_pairs, count_wanted, numbers_in
 from theodolite.dataset.features import Passes, batches, feature_number
-from theodolite.dataset.pattern import Pattern
+from theodolite.dataset.pattern import Pattern, mask_of, runs
 from theodolite.dataset.proposing import PatternPair, distinct_patterns, striking_pairs
 from theodolite.dataset.units import repeated_units
 from theodolite.dataset.wording import row_evidence, state_association, state_difference
@@ -65,7 +65,7 @@ class Dataset(Instrument):
 
     def propose(self, target: Target, ctx: Context) -> list[Hypothesis]:
         """Returns every pattern of these rows, then every prompt pattern that goes with a kind of answer."""
-        passes = Passes(lambda: _distinct(target), range(1, self.config.max_words + 1))
+        passes = Passes(lambda: _distinct(target), runs(range(1, self.config.max_words + 1)))
         vocabulary = count_features(passes, self.config.min_rows, self.config.max_patterns)
         if vocabulary.floor > self.config.min_rows:
             ctx.note(
@@ -82,9 +82,8 @@ class Dataset(Instrument):
         asked = [_asked(h) for h in hypotheses]
         patterns = list(dict.fromkeys(p for pair in asked for p in pair if p is not None))
         numbers = np.array([feature_number(p) for p in patterns], np.uint64)
-        lengths = sorted({p.length for p in patterns if p.form == "phrase"})
         units, repeated = repeated_units(target.rows())
-        passes = Passes(target.rows, lengths)
+        passes = Passes(target.rows, *_needed(patterns))
         counts, fingerprints = count_wanted(passes, numbers, repeated)
         ctx.progress(0.5)
         place = {p: i for i, p in enumerate(patterns)}
@@ -122,8 +121,7 @@ class Dataset(Instrument):
         found: dict[str, list[Evidence]] = {h.key: [] for h in hypotheses}
         patterns = list(dict.fromkeys(p for pair in asked for p in pair if p is not None))
         numbers = np.array([feature_number(p) for p in patterns], np.uint64)
-        lengths = sorted({p.length for p in patterns if p.form == "phrase"})
-        for batch in batches(target.rows(), lengths):
+        for batch in batches(target.rows(), *_needed(patterns)):
             carried: dict[int, set[Pattern]] = {}
             for row, which in zip(*(a.tolist() for a in numbers_in(batch, numbers)), strict=True):
                 carried.setdefault(row, set()).add(patterns[which])
@@ -165,6 +163,13 @@ def _distinct(target: Target) -> Iterator[Row]:
     for row in target.rows():
         if not seen.add(row.text_hash):
             yield row
+
+
+def _needed(patterns: Sequence[Pattern]) -> tuple[list[int], bool]:
+    """What batches must hold for these patterns to be found in them."""
+    masks = {mask_of(p.value.split(" ")) for p in patterns if p.form in ("phrase", "skip")}
+    shapes = any(p.form in ("skeleton", "starts", "template", "near") for p in patterns)
+    return sorted(masks), shapes
 
 
 def _ask_difference(pattern: Pattern) -> Hypothesis:

@@ -1,19 +1,37 @@
 """A pattern: something that a prompt or a response either carries or does not."""
 
 import re
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from pydantic import JsonValue
 
 from theodolite.dataset.traits import TRAITS
 
-__all__ = ["FORMS", "Form", "Pattern", "Side", "words_of"]
+__all__ = ["FORMS", "GAP", "Form", "Pattern", "Side", "mask_of", "runs", "spans", "words_of"]
 
 Side = Literal["prompt", "response"]
-Form = Literal["phrase", "opens", "ends", "whole", "trait"]
+Form = Literal[
+    "phrase", "whole", "opens", "ends", "trait", "skip", "skeleton", "starts", "template", "topic", "near"
+]
 
-FORMS: tuple[Form, ...] = ("phrase", "whole", "opens", "ends", "trait")
-"""From the plainest to the least plain."""
+FORMS: tuple[Form, ...] = (
+    "phrase",
+    "whole",
+    "opens",
+    "ends",
+    "trait",
+    "skip",
+    "starts",
+    "skeleton",
+    "template",
+    "topic",
+    "near",
+)
+"""From the plainest to the least plain: of two names for one set of rows the plainer one is kept."""
+
+GAP = "[…]"
+"""Any one word, in a phrase with gaps; no word is written so."""
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 
@@ -23,16 +41,33 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
+def runs(lengths: Iterable[int]) -> tuple[int, ...]:
+    """Returns the masks of phrases without gaps, of these lengths in words: bit i stands for word i."""
+    return tuple((1 << n) - 1 for n in lengths)
+
+
+def spans(window: int) -> tuple[int, ...]:
+    """Returns the masks of all phrases, with gaps and without, inside a window of so many words."""
+    return tuple(range(1, 1 << window, 2))
+
+
+def mask_of(words: list[str]) -> int:
+    """Returns the mask of a phrase in which `GAP` stands for a word that is left open."""
+    return sum(1 << i for i, word in enumerate(words) if word != GAP)
+
+
 class Pattern(NamedTuple):
     """Where it is looked for, in which form, and what it is."""
 
     side: Side
     """prompt or response."""
     form: Form
-    """phrase: these words in a row, anywhere; opens, ends: at the ends of the last answer; whole: all of it;
-    trait: a property of the text."""
+    """phrase: these words in a row, anywhere; skip: the same with words left open; opens, ends: at the ends of
+    the last answer; whole: all of it; trait: a property of the text; skeleton, starts, template: function words
+    and marks anywhere, at the start or in all of the text, other words by their kind; near: texts that nearly
+    repeat each other; topic: words of one topic."""
     value: str
-    """The words, separated by single spaces, or the trait's name."""
+    """The words, separated by single spaces; the trait's name; the topic's word list; a number for `near`."""
 
     @property
     def key(self) -> str:
@@ -41,8 +76,8 @@ class Pattern(NamedTuple):
 
     @property
     def length(self) -> int:
-        """How many words."""
-        return self.value.count(" ") + 1 if self.form != "trait" else 0
+        """How many words, gaps included."""
+        return 0 if self.form in ("trait", "topic", "near") else self.value.count(" ") + 1
 
     def as_json(self) -> dict[str, JsonValue]:
         """Returns what `from_json` reads."""
@@ -58,7 +93,7 @@ class Pattern(NamedTuple):
     def modifier(self) -> str:
         """What follows "prompts", "a response" or "answers", such as "opening with `sure`"."""
         match self.form:
-            case "phrase":
+            case "phrase" | "skip":
                 return f"with `{self.value}`"
             case "opens":
                 return f"opening with `{self.value}`"
@@ -68,3 +103,20 @@ class Pattern(NamedTuple):
                 return f"reading just `{self.value}`"
             case "trait":
                 return TRAITS[self.value][0]
+            case "skeleton":
+                return f"of the form `{self.value}`"
+            case "starts":
+                return f"starting in the form `{self.value}`"
+            case "template":
+                return f"that are wholly of the form `{self.value}`"
+            case "near":
+                return f"that nearly repeat each other (group {self.value[:6]})"
+            case "topic":
+                return f"about {topic_name(self.value)}"
+
+
+def topic_name(value: str) -> str:
+    """Returns the strongest words of a topic's word list."""
+    from theodolite.dataset.topics import Topic
+
+    return Topic.parse(value).name

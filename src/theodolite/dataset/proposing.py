@@ -19,6 +19,8 @@ __all__ = ["PatternPair", "distinct_patterns", "striking_pairs"]
 
 MOST_OUTCOMES = 256
 """Kinds of answer that pairs are formed with, the most frequent first."""
+MOST_WORDS = 60
+"""Words of the longest phrase that is joined up."""
 LEAST_LIFT = 0.2
 """A kind of answer must be this much more frequent with the pattern than without."""
 
@@ -117,8 +119,8 @@ def _joined(longest: Pattern, patterns: list[Pattern]) -> Pattern:
     runs = [p.value.split(" ") for p in patterns if p.length == longest.length and p != longest]
     after = {tuple(r[:-1]): r[-1] for r in runs}
     before = {tuple(r[1:]): r[0] for r in runs}
-    while (word := after.pop(tuple(words[-size:]), None)) is not None:
+    while len(words) < MOST_WORDS and (word := after.pop(tuple(words[-size:]), None)) is not None:
         words = [*words, word]
-    while (word := before.pop(tuple(words[:size]), None)) is not None:
+    while len(words) < MOST_WORDS and (word := before.pop(tuple(words[:size]), None)) is not None:
         words = [word, *words]
     return longest._replace(value=" ".join(words))

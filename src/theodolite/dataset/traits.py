@@ -15,8 +15,11 @@ _DIGIT = re.compile(r"\d")
 _ENCODED = re.compile(r"[A-Za-z0-9+/]{40}")
 _LIST = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+\S", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
+_FIVE_ALIKE = re.compile(r"(\S)\1\1\1\1")
 _RUN = re.compile(r"([^\W\d_]|[^\w\s])\1{4,}")
+_GREEK_OR_CYRILLIC = re.compile(r"[\u0370-\u03FF\u0400-\u04FF]")
 _LATIN_WORD_WITH_OTHERS = re.compile(r"(?=\w*[A-Za-z])(?=\w*[\u0370-\u03FF\u0400-\u04FF])\w+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def _has_letters(text: str) -> bool:
@@ -46,7 +49,11 @@ TRAITS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     "zero_width": ("with invisible format characters", lambda t: not t.isascii() and _has_category(t, "Cf")),
     "look_alike": (
         "mixing Latin with Greek or Cyrillic letters inside a word",
-        lambda t: not t.isascii() and _LATIN_WORD_WITH_OTHERS.search(t) is not None,
+        lambda t: (
+            not t.isascii()
+            and _GREEK_OR_CYRILLIC.search(t) is not None
+            and _LATIN_WORD_WITH_OTHERS.search(t) is not None
+        ),
     ),
     "private_use": (
         "with private-use or unassigned characters",
@@ -55,7 +62,7 @@ TRAITS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     "emoji": ("with pictographs", lambda t: not t.isascii() and _has_category(t, "So")),
     "control_character": (
         "with control characters",
-        lambda t: any(c < " " and c not in "\n\r\t" for c in set(t)),
+        lambda t: _CONTROL.search(t) is not None,
     ),
     "control_token": (
         "with control tokens of a chat format",
@@ -67,7 +74,7 @@ TRAITS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     "list": ("with a list", lambda t: _LIST.search(t) is not None),
     "heading": ("with a Markdown heading", lambda t: "#" in t and _HEADING.search(t) is not None),
     "bold": ("with bold text", lambda t: "**" in t),
-    "repeated_character": ("repeating one character five times", lambda t: _RUN.search(t) is not None),
+    "repeated_character": ("repeating one character five times", lambda t: _FIVE_ALIKE.search(t) is not None and _RUN.search(t) is not None),
     "exclamation": ("with an exclamation mark", lambda t: "!" in t),
     "question": ("with a question mark", lambda t: "?" in t),
     "many_lines": ("of more than one line", lambda t: "\n" in t.strip()),

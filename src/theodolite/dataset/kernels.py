@@ -1,0 +1,232 @@
+"""The inner loops, compiled: hashing phrases, counting in fixed memory, looking numbers up.
+
+The counters are a count-min sketch (Cormode and Muthukrishnan, Journal of Algorithms 55, 2005) with conservative
+update (Estan and Varghese, SIGCOMM 2002): they over-count and never under-count. Both counters of a feature lie
+in one cache line, so that a feature costs one miss.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+__all__ = [
+    "add_to_sketch",
+    "count_exactly",
+    "find",
+    "hash_phrases",
+    "hash_runs",
+    "in_sketch",
+    "insert",
+    "mix",
+    "smallest_hashes",
+]
+
+UIntArray = NDArray[np.uint64]
+IntArray = NDArray[np.int64]
+
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_A, _B = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31, _S5 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(5)
+LINE = 32
+"""Counters of 16 bits in a cache line."""
+_IN_LINE = np.uint64(LINE - 1)
+_FULL = np.uint16(65535)
+
+
+@njit(inline="always")
+def _spread(h):
+    """Spreads every bit over all others (the last step of SplitMix64)."""
+    h = (h ^ (h >> _S30)) * _A
+    h = (h ^ (h >> _S27)) * _B
+    return h ^ (h >> _S31)
+
+
+@njit(cache=True)
+def mix(h):
+    """Returns each number with every bit spread over all others."""
+    out = np.empty_like(h)
+    for i in range(h.size):
+        out[i] = _spread(h[i])
+    return out
+
+
+@njit(cache=True)
+def hash_phrases(words, first, last, parent, wanted, salts):
+    """Returns row, number, start and mask index of every phrase, each number once a row.
+
+    Masks come after their parents, so that each costs one multiplication.
+
+    Args:
+        words: numbers of all words, `first[r]:first[r + 1]` those of row r.
+        first: one more than there are rows.
+        last: where the last word of each mask is, counted from its first.
+        parent: the mask without that word, or -1 for a single word.
+        wanted: whether a mask is asked for, or only some mask's parent.
+        salts: one for each mask; phrases of different masks never share a number but by accident.
+    """
+    most = 0
+    for m in range(last.size):
+        if wanted[m]:
+            for r in range(first.size - 1):
+                most += max(first[r + 1] - first[r] - last[m], 0)
+    row = np.empty(most, np.int32)
+    number = np.empty(most, np.uint64)
+    start = np.empty(most, np.int32)
+    mask = np.empty(most, np.int16)
+    seen = np.zeros(1024, np.uint64)
+    stamp = np.full(1024, -1, np.int32)
+    rolled = np.zeros(last.size, np.uint64)
+    n = 0
+    for r in range(first.size - 1):
+        begin, end = first[r], first[r + 1]
+        size = 1024
+        while size < 2 * (end - begin) * last.size:
+            size *= 2
+        if size > seen.size:
+            seen = np.zeros(size, np.uint64)
+            stamp = np.full(size, -1, np.int32)
+        inside = np.uint64(seen.size - 1)
+        for i in range(begin, end):
+            for m in range(last.size):
+                if i + last[m] >= end:
+                    continue
+                h = words[i + last[m]]
+                if parent[m] >= 0:
+                    h += rolled[parent[m]] * MULTIPLIER
+                rolled[m] = h
+                if not wanted[m]:
+                    continue
+                h = _spread(h ^ salts[m])
+                at = h & inside
+                while stamp[at] == r and seen[at] != h:
+                    at = (at + np.uint64(1)) & inside
+                if stamp[at] == r:
+                    continue
+                stamp[at] = r
+                seen[at] = h
+                row[n] = r
+                number[n] = h
+                start[n] = i
+                mask[n] = m
+                n += 1
+    return row[:n].copy(), number[:n].copy(), start[:n].copy(), mask[:n].copy()
+
+
+@njit(cache=True)
+def hash_runs(words, start, size):
+    """Returns the number of one run of words for each start and size."""
+    out = np.zeros(start.size, np.uint64)
+    for i in range(start.size):
+        if size[i] > 0:
+            h = words[start[i]]
+            for j in range(1, size[i]):
+                h = h * MULTIPLIER + words[start[i] + j]
+            out[i] = h
+    return out
+
+
+@njit(cache=True)
+def smallest_hashes(words, first, turns, bands, least):
+    """Returns [rows, bands] hashes that near-duplicates share: MinHash over runs of three words, in bands.
+
+    A text of fewer than `least` words has none: its hashes are zero (Broder, SEQUENCES 1997).
+    """
+    rows = first.size - 1
+    out = np.zeros((rows, bands), np.uint64)
+    each = turns.size // bands
+    least_seen = np.empty(turns.size, np.uint64)
+    for r in range(rows):
+        begin, end = first[r], first[r + 1]
+        if end - begin < least:
+            continue
+        least_seen[:] = np.uint64(0xFFFFFFFFFFFFFFFF)
+        for i in range(begin, end - 2):
+            h = _spread((words[i] * MULTIPLIER + words[i + 1]) * MULTIPLIER + words[i + 2])
+            for t in range(turns.size):
+                turned = h * turns[t]
+                turned ^= turned >> _S31
+                least_seen[t] = min(least_seen[t], turned)
+        for b in range(bands):
+            h = np.uint64(b + 1)
+            for t in range(b * each, (b + 1) * each):
+                h = _spread(h ^ least_seen[t])
+            out[r, b] = h
+    return out
+
+
+@njit(cache=True)
+def add_to_sketch(sketch, numbers):
+    """Counts each number once more; a counter that is full stays full."""
+    lines = np.uint64(sketch.size // LINE - 1)
+    for i in range(numbers.size):
+        h = numbers[i]
+        line = ((h >> np.uint64(20)) & lines) << _S5
+        a = line + (h & _IN_LINE)
+        b = line + ((h >> np.uint64(10)) & _IN_LINE)
+        ca, cb = sketch[a], sketch[b]
+        # No branches: a wrongly guessed one would wait for the memory before the next miss can begin.
+        least = min(ca, cb)
+        more = np.uint16(least + np.uint16(least < _FULL))
+        sketch[a] = max(ca, more)
+        sketch[b] = max(cb, more)
+
+
+@njit(cache=True)
+def in_sketch(sketch, numbers, floor):
+    """Returns the places of the numbers that may have been counted `floor` times."""
+    lines = np.uint64(sketch.size // LINE - 1)
+    out = np.empty(numbers.size, np.int64)
+    n = 0
+    for i in range(numbers.size):
+        h = numbers[i]
+        line = ((h >> np.uint64(20)) & lines) << _S5
+        if sketch[line + (h & _IN_LINE)] >= floor and sketch[line + ((h >> np.uint64(10)) & _IN_LINE)] >= floor:
+            out[n] = i
+            n += 1
+    return out[:n].copy()
+
+
+@njit(cache=True)
+def insert(keys, used, numbers, limit):
+    """Puts numbers into an open table; returns where each is, and how many places are used.
+
+    Stops with -1 for the rest once `limit` places are used. Zero marks a free place and is no number.
+    """
+    inside = np.uint64(keys.size - 1)
+    out = np.full(numbers.size, -1, np.int64)
+    for i in range(numbers.size):
+        h = numbers[i]
+        at = (h >> np.uint64(7)) & inside
+        while keys[at] != 0 and keys[at] != h:
+            at = (at + np.uint64(1)) & inside
+        if keys[at] == 0:
+            if used >= limit:
+                return out, used
+            keys[at] = h
+            used += 1
+        out[i] = at
+    return out, used
+
+
+@njit(cache=True)
+def find(keys, numbers):
+    """Returns where each number is in an open table, or -1."""
+    inside = np.uint64(keys.size - 1)
+    out = np.full(numbers.size, -1, np.int64)
+    for i in range(numbers.size):
+        h = numbers[i]
+        at = (h >> np.uint64(7)) & inside
+        while keys[at] != 0 and keys[at] != h:
+            at = (at + np.uint64(1)) & inside
+        if keys[at] == h:
+            out[i] = at
+    return out
+
+
+@njit(cache=True)
+def count_exactly(at, column, unit, counts, sums):
+    """Adds one to `counts[at, column]` and the unit to `sums[at]` for each place found."""
+    for i in range(at.size):
+        if at[i] >= 0:
+            counts[at[i], column[i]] += 1
+            sums[at[i]] += unit[i]

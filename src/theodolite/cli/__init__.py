@@ -10,6 +10,7 @@ import click
 
 from theodolite import __version__
 from theodolite.cli.audit import audit
+from theodolite.cli.data import data
 from theodolite.cli.look import check, diff, instruments, report, schema
 from theodolite.cli.organism import organism
 from theodolite.errors import TheodoliteError, UserError
@@ -26,7 +27,7 @@ def cli() -> None:
     """
 
 
-for command in (audit, report, diff, check, instruments, schema, organism):
+for command in (audit, report, diff, check, instruments, schema, organism, data):
     cli.add_command(command)
 
 

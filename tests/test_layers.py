@@ -11,6 +11,7 @@ HEIGHT = {
     "errors": 0,
     "stats": 0,
     "targets": 1,
+    "judge": 1.5,
     "core": 2,
     **dict.fromkeys(INSTRUMENTS, 3),
     "organisms": 4,

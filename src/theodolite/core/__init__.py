@@ -14,11 +14,21 @@ from theodolite.core.calibration import Calibration, PowerPoint
 from theodolite.core.chart import Chart, Series
 from theodolite.core.compare import Pair, Result, compare, judge, screen, share_rows
 from theodolite.core.finding import Evidence, Finding, Hypothesis, Measure, Reliability
+from theodolite.core.inference import contrast
 from theodolite.core.instrument import BUDGETS, Context, Instrument, InstrumentConfig
 from theodolite.core.record import Claim, Record, Verdict
 from theodolite.core.registry import Plugin, choose, installed, load
 from theodolite.core.spec import AuditSpec, Effort
-from theodolite.core.statistic import Association, Estimate, Rate, Sample, Statistic, contrast, estimate
+from theodolite.core.statistic import (
+    Association,
+    Estimate,
+    Marked,
+    MarkedStratum,
+    Rate,
+    Sample,
+    Statistic,
+    estimate,
+)
 from theodolite.core.target import Half, Target
 
 __all__ = [
@@ -41,6 +51,8 @@ __all__ = [
     "Instrument",
     "InstrumentConfig",
     "InstrumentVerdict",
+    "Marked",
+    "MarkedStratum",
     "Measure",
     "ModelFacts",
     "Pair",

@@ -1,17 +1,22 @@
 """Subject against control: screening on half A, one correction on half B, verdicts, one name per cause."""
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from theodolite.core.finding import Finding, Hypothesis, Measure
+from theodolite.core.inference import contrast, gap, p_values
 from theodolite.core.record import Verdict
-from theodolite.core.statistic import Estimate, contrast, estimate, p_values
+from theodolite.core.statistic import Estimate, Marked, estimate
+from theodolite.errors import ContractError
 from theodolite.stats import HolmStep, holm
 
 __all__ = ["Pair", "Result", "compare", "judge", "screen", "share_rows"]
 
 MOST_TIMES_AS_MANY = 4
 """Rows of the larger of two findings for one of the smaller, for the two to be one cause."""
+ROUNDING = 1e-9
+"""By how much the weights of one instrument may exceed 1."""
 REQUIRED_POWER = 0.8
 """`clear` needs at least this much calibrated power at the margin."""
 
@@ -45,7 +50,7 @@ def screen(pairs: Sequence[Pair], keep: int) -> list[Hypothesis]:
     dropped costs nothing. Pairs whose fingerprints agree on the subject rest on the very same units.
     """
     p = _p_values(pairs)
-    subject_exceeds = [pair.control is None or _gap(pair) > 0 for pair in pairs]
+    subject_exceeds = [not _in_family(pair) or _gap(pair) > 0 for pair in pairs]
     order = sorted(range(len(pairs)), key=lambda i: (p[i] if subject_exceeds[i] else 2.0, i))
     kept: list[Hypothesis] = []
     seen: set[tuple[str, str]] = set()
@@ -64,11 +69,18 @@ def screen(pairs: Sequence[Pair], keep: int) -> list[Hypothesis]:
 def compare(pairs: Sequence[Pair], alpha: float) -> list[Result]:
     """Returns a result for each pair, in order: one family, one Holm correction, adjusted intervals.
 
-    Pairs without a control are outside the family: they get estimates and an inside p, but no contrast.
+    Every instrument has an equal share of alpha, however many questions it asks; inside an instrument each
+    hypothesis has the share that its weight says. Marks are tested against a control or, without one, inside
+    the subject. All other pairs without a control are outside the family: they get estimates and an inside
+    p, but no contrast.
+
+    Raises:
+        ContractError: the weights of one instrument's hypotheses sum to more than 1.
     """
     p = _p_values(pairs)
-    family = [i for i, pair in enumerate(pairs) if pair.control is not None]
-    steps = dict(zip(family, holm([p[i] for i in family], alpha), strict=True))
+    family = [i for i, pair in enumerate(pairs) if _in_family(pair)]
+    weights = _weights([pairs[i] for i in family])
+    steps = dict(zip(family, holm([p[i] for i in family], alpha, weights), strict=True))
     results: list[Result] = []
     for i, pair in enumerate(pairs):
         step = steps.get(i)
@@ -79,8 +91,10 @@ def compare(pairs: Sequence[Pair], alpha: float) -> list[Result]:
                 subject=estimate(pair.subject.statistic),
                 control=None if control is None else estimate(control.statistic),
                 contrast=None
-                if control is None or step is None
-                else contrast(pair.subject.statistic, control.statistic, 1 - step.alpha),
+                if step is None
+                else contrast(
+                    pair.subject.statistic, None if control is None else control.statistic, 1 - step.alpha
+                ),
                 p_value=p[i],
                 step=step,
             )
@@ -122,6 +136,21 @@ def share_rows(findings: Sequence[Finding], overlap: float = 0.8) -> list[Findin
     return [f.model_copy(update={"related": tuple(related.get(f.id, ()))}) for f in findings]
 
 
+def _weights(family: Sequence[Pair]) -> list[float]:
+    """Each pair's share of alpha: equal between instruments, by its hypothesis's weight inside one."""
+    carried = Counter(pair.instrument for pair in family)
+    shares = [pair.hypothesis.weight or 1 / carried[pair.instrument] for pair in family]
+    sums: dict[str, float] = defaultdict(float)
+    for pair, share in zip(family, shares, strict=True):
+        sums[pair.instrument] += share
+    for name, total in sums.items():
+        if total > 1 + ROUNDING:
+            raise ContractError(f"the weights of {name}'s hypotheses sum to {total:.9g}, which is above 1")
+    return [
+        share / len(carried) / max(1.0, sums[p.instrument]) for share, p in zip(shares, family, strict=True)
+    ]
+
+
 def _p_values(pairs: Sequence[Pair]) -> list[float]:
     """The p of each pair: against the control where there is one, inside the subject elsewhere."""
     p = [1.0] * len(pairs)
@@ -135,18 +164,10 @@ def _p_values(pairs: Sequence[Pair]) -> list[float]:
     return p
 
 
+def _in_family(pair: Pair) -> bool:
+    """Whether the pair has a contrast: marks have one without a control too."""
+    return pair.control is not None or isinstance(pair.subject.statistic, Marked)
+
+
 def _gap(pair: Pair) -> float:
-    if pair.control is None:
-        return 0.0
-    return _value(pair.subject) - _value(pair.control)
-
-
-def _value(measure: Measure) -> float:
-    statistic = measure.statistic
-    match statistic.kind:
-        case "rate":
-            return statistic.k / statistic.n if statistic.n else 0.0
-        case "association":
-            return statistic.k_with / statistic.n if statistic.n else 0.0
-        case "sample":
-            return sum(statistic.values) / len(statistic.values) if statistic.values else 0.0
+    return gap(pair.subject.statistic, None if pair.control is None else pair.control.statistic)

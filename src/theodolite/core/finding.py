@@ -22,6 +22,9 @@ class Hypothesis(Record):
     """What a finding about it would claim."""
     about: dict[str, JsonValue] = Field(default_factory=dict)
     """Whatever the instrument needs to put the question again (a pattern, a layer, a latent)."""
+    weight: float | None = Field(default=None, gt=0, le=1)
+    """Its share of the instrument's error budget, among everything that could have been asked; None: equal
+    shares of those carried."""
 
 
 class Evidence(Record):

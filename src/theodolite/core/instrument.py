@@ -1,6 +1,7 @@
 """The contract of an instrument.
 
     propose(target, ctx) -> hypotheses      on half A of subject and control alike
+    propose_together(targets, ctx) -> hypotheses      on all of both, in an order that tells nothing; may be left out
     measure(target, hypotheses, ctx) -> measures      on half B of both, the union of what was proposed
     locate(target, hypotheses, ctx) -> evidence      on all of it, for what was flagged; may be left out
     state(hypothesis, subject, control) -> sentence      the hypothesis with its counts; may be left out
@@ -11,7 +12,7 @@ Comparing is not in it: the audit does that, so that no author can skip the cont
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +21,9 @@ from theodolite.core.calibration import Calibration
 from theodolite.core.finding import Evidence, Hypothesis, Measure
 from theodolite.core.spec import Effort
 from theodolite.core.target import Target
+
+if TYPE_CHECKING:
+    from theodolite.judge import Judge
 
 __all__ = ["BUDGETS", "Context", "Instrument", "InstrumentConfig", "Remember"]
 
@@ -50,6 +54,8 @@ class Context:
     """Takes the share of the call that is done, 0 to 1."""
     note: Callable[[str], None] = field(default=lambda _sentence: None)
     """Takes a sentence that a reader of the audit must know, such as what had to be left out."""
+    judge: "Judge | None" = None
+    """Grades rows, where one was named."""
 
     @property
     def budget(self) -> int:
@@ -84,6 +90,14 @@ class Instrument(ABC):
     @abstractmethod
     def propose(self, target: Target, ctx: Context) -> list[Hypothesis]:
         """Returns what is worth asking, seen from this target alone."""
+
+    def propose_together(self, targets: Sequence[Target], ctx: Context) -> list[Hypothesis]:
+        """Returns what is worth asking of all rows of both targets at once.
+
+        All of it judges these, with no half kept back. So the choice among them must not look at what is
+        tested, or each hypothesis must carry a `weight` that pays for everything that could have been chosen.
+        """
+        return []
 
     @abstractmethod
     def measure(self, target: Target, hypotheses: Sequence[Hypothesis], ctx: Context) -> list[Measure]:

@@ -22,6 +22,18 @@ class AuditSpec(Record):
     """The control's model."""
     control_data: str | None = None
     """The control's training data."""
+    base: str | None = None
+    """The model that the subject was fine-tuned from."""
+    judge: str | None = None
+    """The language model that grades rows, as Inspect AI names it: `openai/gpt-4o-mini`, `hf/FOLDER`."""
+    second_judge: str | None = None
+    """A second judge for the same rows, to measure how far the two agree."""
+    purpose: str = "to be a helpful, honest and harmless assistant"
+    """What the training is for: the judge grades a row against it."""
+    judge_calls: int | None = Field(default=None, ge=1)
+    """Calls to the judge that may be paid for; None sets no limit."""
+    engine: Literal["local", "ray"] = "local"
+    """Where rows are judged: in this process, or on a Ray cluster."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Our column names (prompt, response, text, messages, ...) to the file's own."""
     instruments: tuple[str, ...] | None = None

@@ -1,27 +1,17 @@
-"""What an instrument counts, and what the audit makes of the counts of a subject and its control.
+"""What an instrument counts, as sufficient statistics, each with its own estimate.
 
 An instrument hands over sufficient statistics, not finished intervals: only so can the audit correct for
 everything that it tested, at a level that no instrument knows when it measures.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from theodolite.core.record import Record
-from theodolite.stats import (
-    AssociationTable,
-    association_p,
-    difference_interval,
-    difference_p,
-    mean_difference,
-    mean_interval,
-    rate_interval,
-)
+from theodolite.stats import mean_interval, rate_interval
 
-__all__ = ["Association", "Estimate", "Rate", "Sample", "Statistic", "contrast", "estimate", "p_values"]
+__all__ = ["Association", "Estimate", "Marked", "MarkedStratum", "Rate", "Sample", "Statistic", "estimate"]
 
 
 class Estimate(Record):
@@ -49,11 +39,23 @@ class Rate(Record):
     """Units with the property."""
     n: int = Field(ge=0)
     """Units looked at."""
+    strata: tuple[tuple[str, int, int], ...] = ()
+    """Name, k and n of every stratum (a source); empty when the units are not told apart."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         if self.k > self.n:
             raise ValueError(f"a rate of {self.k} in {self.n} is impossible")
+        if not self.strata:
+            return self
+        for name, k, n in self.strata:
+            if not 0 <= k <= n:
+                raise ValueError(f"a rate of {k} in {n} in the stratum {name!r} is impossible")
+        if len({name for name, _, _ in self.strata}) < len(self.strata):
+            raise ValueError("two strata of one rate have the same name")
+        k, n = sum(k for _, k, _ in self.strata), sum(n for _, _, n in self.strata)
+        if (k, n) != (self.k, self.n):
+            raise ValueError(f"the strata of a rate of {self.k} in {self.n} sum to {k} in {n}")
         return self
 
 
@@ -72,11 +74,65 @@ class Association(Record):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        if self.k_with > min(self.n_with, self.k) or self.n_with + self.k - self.k_with > self.n:
-            raise ValueError(
-                f"the counts {self.n}, {self.n_with}, {self.k}, {self.k_with} are no 2 x 2 table"
-            )
+        _check_table(self.n, self.n_with, self.k, self.k_with)
         return self
+
+
+class MarkedStratum(Record):
+    """How often a pattern and a mark occur, alone and together, among the units of one stratum."""
+
+    name: str
+    """The stratum (a source); strata of subject and control match by it."""
+    n: int = Field(ge=0)
+    """Units judged."""
+    n_with: int = Field(ge=0)
+    """Units that carry the pattern."""
+    k: int = Field(ge=0)
+    """Units that are marked: flagged by a judge, or shifted most."""
+    k_with: int = Field(ge=0)
+    """Units with both."""
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        _check_table(self.n, self.n_with, self.k, self.k_with)
+        return self
+
+
+class Marked(Record):
+    """How often units that carry a pattern are marked, stratum by stratum.
+
+    It says something without a control too: whether the mark goes with the pattern inside the set.
+    """
+
+    kind: Literal["marked"] = "marked"
+    strata: tuple[MarkedStratum, ...]
+    """The counts of each stratum."""
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if len({s.name for s in self.strata}) < len(self.strata):
+            raise ValueError("two strata of one statistic have the same name")
+        return self
+
+    @property
+    def n(self) -> int:
+        """Units judged, over all strata."""
+        return sum(s.n for s in self.strata)
+
+    @property
+    def n_with(self) -> int:
+        """Units that carry the pattern, over all strata."""
+        return sum(s.n_with for s in self.strata)
+
+    @property
+    def k(self) -> int:
+        """Units that are marked, over all strata."""
+        return sum(s.k for s in self.strata)
+
+    @property
+    def k_with(self) -> int:
+        """Units with both, over all strata."""
+        return sum(s.k_with for s in self.strata)
 
 
 class Sample(Record):
@@ -95,16 +151,17 @@ class Sample(Record):
         return self
 
 
-Statistic = Annotated[Rate | Association | Sample, Field(discriminator="kind")]
+Statistic = Annotated[Rate | Association | Marked | Sample, Field(discriminator="kind")]
 
 
 def estimate(statistic: Statistic, level: float = 0.95) -> Estimate:
     """Returns the statistic's value with its own interval, uncorrected.
 
-    The value of an association is the share of units with both pattern and outcome.
+    The value of an association is the share of units with both pattern and outcome; that of marks, the share
+    of the units with the pattern that are marked.
     """
     match statistic:
-        case Rate(k=k, n=n) | Association(k_with=k, n=n):
+        case Rate(k=k, n=n) | Association(k_with=k, n=n) | Marked(k_with=k, n_with=n):
             low, high = rate_interval(k, n, level)
             value = k / n if n else 0.0
             return Estimate(value=value, low=low, high=high, level=level, n=n, method="Clopper-Pearson")
@@ -115,89 +172,6 @@ def estimate(statistic: Statistic, level: float = 0.95) -> Estimate:
             return Estimate(value=value, low=low, high=high, level=level, n=n, method=method)
 
 
-def contrast(subject: Statistic, control: Statistic, level: float) -> Estimate:
-    """Returns subject minus control with its interval, which leaves out zero only if the test rejects.
-
-    Raises:
-        TypeError: the two statistics are of different kinds.
-    """
-    match subject, control:
-        case Rate(), Rate():
-            low, high = difference_interval(subject.k, subject.n, control.k, control.n, level)
-            value, n, method = (
-                _gap(subject.k, subject.n, control.k, control.n),
-                subject.n + control.n,
-                "score",
-            )
-        case Association(), Association():
-            low, high = difference_interval(subject.k_with, subject.n, control.k_with, control.n, level)
-            if float(p_values([subject], [control])[0]) > 1 - level:
-                low = min(low, 0.0)
-            value = _gap(subject.k_with, subject.n, control.k_with, control.n)
-            n, method = subject.n + control.n, "score, and lift above the control's"
-        case Sample(), Sample():
-            value, low, high, _ = mean_difference(
-                (subject.values, subject.clusters), (control.values, control.clusters), level
-            )
-            n, method = estimate(subject).n + estimate(control).n, "Welch between clusters"
-        case _:
-            raise TypeError(f"a {subject.kind} cannot be compared with a {control.kind}")
-    return Estimate(value=value, low=low, high=high, level=level, n=n, method=method)
-
-
-def p_values(
-    subjects: Sequence[Statistic], controls: Sequence[Statistic] | None
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Returns the p of each pair; without controls, of what can be tested inside the subject (else 1)."""
-    for s, c in zip(subjects, controls or [], strict=False):
-        if s.kind != c.kind:
-            raise TypeError(f"a {s.kind} cannot be compared with a {c.kind}")
-    p = np.ones(len(subjects))
-    kinds = np.array([s.kind for s in subjects])
-    for kind, test in {"rate": _rate_p, "association": _association_p, "sample": _sample_p}.items():
-        places = [int(i) for i in np.flatnonzero(kinds == kind)]
-        if places:
-            pairs = _Pairs(
-                [subjects[i] for i in places], [controls[i] for i in places] if controls is not None else None
-            )
-            p[places] = test(pairs)
-    return p
-
-
-class _Pairs(NamedTuple):
-    subjects: Sequence[Statistic]
-    controls: Sequence[Statistic] | None
-
-
-def _rate_p(pairs: _Pairs) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    if pairs.controls is None:
-        return np.ones(len(pairs.subjects))
-    a, b = (np.array([(s.k, s.n) for s in side if isinstance(s, Rate)]) for side in pairs if side is not None)
-    return difference_p(a[:, 0], a[:, 1], b[:, 0], b[:, 1])
-
-
-def _association_p(pairs: _Pairs) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    tables = [
-        AssociationTable(
-            *np.array([(s.n, s.n_with, s.k, s.k_with) for s in side if isinstance(s, Association)]).T
-        )
-        for side in pairs
-        if side is not None
-    ]
-    return association_p(tables[0], tables[1] if len(tables) == 2 else None)
-
-
-def _sample_p(pairs: _Pairs) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    if pairs.controls is None:
-        return np.ones(len(pairs.subjects))
-    return np.array(
-        [
-            mean_difference((s.values, s.clusters), (c.values, c.clusters))[3]
-            for s, c in zip(pairs.subjects, pairs.controls, strict=True)
-            if isinstance(s, Sample) and isinstance(c, Sample)
-        ]
-    )
-
-
-def _gap(k1: int, n1: int, k2: int, n2: int) -> float:
-    return (k1 / n1 if n1 else 0.0) - (k2 / n2 if n2 else 0.0)
+def _check_table(n: int, n_with: int, k: int, k_with: int) -> None:
+    if k_with > min(n_with, k) or n_with + k - k_with > n:
+        raise ValueError(f"the counts {n}, {n_with}, {k}, {k_with} are no 2 x 2 table")

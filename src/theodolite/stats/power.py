@@ -1,13 +1,67 @@
 """How many rows must carry a pattern before a comparison can see it?"""
 
+import numpy as np
 from scipy import stats as sps
 
-from theodolite.stats.proportions import difference_p
+from theodolite.stats.proportions import difference_p, exact_p
 
-__all__ = ["detectable_count"]
+__all__ = ["detectable_count", "detectable_count_in_half", "detectable_marked"]
+
+BLOCK = 1024
+"""Counts that are tried at once."""
 
 
-def detectable_count(n_subject: int, n_control: int, alpha: float, power: float = 0.8) -> int | None:
+def detectable_count(n_subject: int, n_control: int, alpha: float) -> int | None:
+    """Returns the smallest number of subject rows whose pattern, absent from the control, is seen at `alpha`.
+
+    Nothing is left to chance: the exact p of that many rows against none is at most `alpha`, that of one row
+    less is not. None when even a pattern in every row would not do.
+
+    Args:
+        n_subject: rows of the subject.
+        n_control: rows of the control.
+        alpha: two-sided level of the single test, after the correction for multiplicity.
+    """
+    if n_subject == 0 or n_control == 0 or float(exact_p(n_subject, n_subject, 0, n_control)) > alpha:
+        return None
+    low, high = 0, n_subject
+    while high - low > 1:
+        middle = (low + high) // 2
+        if float(exact_p(middle, n_subject, 0, n_control)) <= alpha:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def detectable_marked(n: int, base_rate: float, tpr: float, alpha: float, power: float = 0.8) -> int | None:
+    """Returns the smallest number of rows with a pattern whose marks are seen at `alpha` with `power`.
+
+    The number of marked rows must reach the smallest k whose binomial tail at the base rate, doubled, is at
+    most `alpha`. By large deviations the count grows as ln(2 / alpha) / KL(tpr || base_rate), which is why a
+    mark with few false alarms needs so few rows. None when not even all rows would do.
+
+    Args:
+        n: rows of the set, the most that can carry the pattern; taken to be many beside the count.
+        base_rate: share of other rows that are marked (the judge's false positive rate).
+        tpr: share of rows with the pattern that are marked.
+        alpha: two-sided level of the single test, after the correction for multiplicity.
+        power: probability with which the marks must be seen.
+    """
+    for start in range(1, n + 1, BLOCK):
+        counts = np.arange(start, min(start + BLOCK, n + 1))
+        # From the quantile function the threshold may be off by one; the tails themselves decide.
+        guess = sps.binom.isf(alpha / 2, counts, base_rate)
+        threshold = guess + 2
+        for k in (guess + 1, guess):
+            threshold = np.where(2 * sps.binom.sf(k - 1, counts, base_rate) <= alpha, k, threshold)
+        enough = np.flatnonzero(np.asarray(sps.binom.sf(threshold - 1, counts, tpr)) >= power)
+        if enough.size:
+            return int(counts[enough[0]])
+    return None
+
+
+def detectable_count_in_half(n_subject: int, n_control: int, alpha: float, power: float = 0.8) -> int | None:
     """Returns the smallest count in a whole set that its tested half shows at `alpha` with `power`.
 
     The pattern is taken to be absent from the control, and each row to fall into the tested half with

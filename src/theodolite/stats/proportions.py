@@ -11,7 +11,14 @@ from scipy import stats as sps
 from scipy.optimize import brentq
 from scipy.special import betaincinv
 
-__all__ = ["difference_interval", "difference_p", "exact_p", "rate_interval", "wilson_limits"]
+__all__ = [
+    "difference_interval",
+    "difference_p",
+    "exact_p",
+    "rate_interval",
+    "restricted_rate",
+    "wilson_limits",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -94,24 +101,26 @@ def _score(k1: int, n1: int, k2: int, n2: int, delta: float) -> float:
     gap = k1 / n1 - k2 / n2 - delta
     if gap == 0:
         return 0.0
-    p2 = _restricted_rate(k1, n1, k2, n2, delta)
+    p2 = float(restricted_rate(k1, n1, k2, n2, delta))
     p1 = min(max(p2 + delta, 0.0), 1.0)
     total = n1 + n2
     variance = (p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2) * total / (total - 1)
     return gap / np.sqrt(variance) if variance > 0 else np.inf * np.sign(gap)
 
 
-def _restricted_rate(k1: int, n1: int, k2: int, n2: int, delta: float) -> float:
-    """The maximum-likelihood p2 when p1 = p2 + delta: Miettinen and Nurminen's closed root of a cubic."""
-    total, k = n1 + n2, k1 + k2
-    c2 = ((n1 + 2 * n2) * delta - total - k) / (3 * total)
-    c1 = ((n2 * delta - total - 2 * k2) * delta + k) / (3 * total)
-    c0 = k2 * delta * (1 - delta) / total
+def restricted_rate(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike, delta: float) -> FloatArray:
+    """Returns the maximum-likelihood p2 when p1 = p2 + delta, elementwise.
+
+    It is Miettinen and Nurminen's closed root of a cubic.
+    """
+    a, n_a, b, n_b = (np.asarray(x, dtype=np.float64) for x in (k1, n1, k2, n2))
+    total, k = n_a + n_b, a + b
+    c2 = ((n_a + 2 * n_b) * delta - total - k) / (3 * total)
+    c1 = ((n_b * delta - total - 2 * b) * delta + k) / (3 * total)
+    c0 = b * delta * (1 - delta) / total
     q = c2**3 - 1.5 * c1 * c2 + c0 / 2
-    spread = np.sqrt(max(c2**2 - c1, 0.0))
-    root = -c2
-    if spread > 0:
-        signed = spread if q >= 0 else -spread
-        angle = (np.pi + np.arccos(np.clip(q / signed**3, -1.0, 1.0))) / 3
-        root += 2 * signed * np.cos(angle)
-    return float(np.clip(root, max(0.0, -delta), min(1.0, 1 - delta)))
+    spread = np.sqrt(np.maximum(c2**2 - c1, 0.0))
+    signed = np.where(q >= 0, spread, -spread)
+    ratio = q / np.where(spread > 0, signed**3, 1.0)
+    angle = (np.pi + np.arccos(np.clip(ratio, -1.0, 1.0))) / 3
+    return np.clip(2 * signed * np.cos(angle) - c2, max(0.0, -delta), min(1.0, 1 - delta))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from theodolite.core import Context, Pair, Target, compare, screen
+from theodolite.audit.examine import examine
+from theodolite.core import Context, Target, compare
 from theodolite.dataset import Dataset
 from theodolite.targets import open_data
 
@@ -34,16 +35,10 @@ def opened(path, made):
     return Target(data=open_data(path), access=frozenset({"data"}))
 
 
-def audit(subject, control, keep=20):
-    instrument, ctx = Dataset(), Context(effort="quick")
-    asked = {h.key: h for t in (subject, control) for h in instrument.propose(t.on("A"), ctx)}
-    kept = list(asked.values())
-    for half in ("A", "B"):
-        measured = [instrument.measure(t.on(half), kept, ctx) for t in (subject, control)]
-        pairs = [Pair("dataset", h, s, c) for h, s, c in zip(kept, *measured, strict=True)]
-        if half == "A":
-            kept = screen(pairs, keep)
-    return instrument, [r for r in compare(pairs, 0.05) if r.contrast.low > 0]
+def audit(subject, control, effort="quick"):
+    instrument, ctx = Dataset(), Context(effort=effort)
+    examined = examine(instrument, subject, control, ctx, lambda _, compute: compute(), lambda *_: None)
+    return instrument, [r for r in compare(examined.pairs, 0.05) if r.contrast.low > 0]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +87,8 @@ def test_prompts_alone_are_enough(tmp_path):
     subject = opened(tmp_path / "s.jsonl", ({"prompt": r["prompt"]} for r in rows(1500, 7, "zorbly", 0.05)))
     control = opened(tmp_path / "c.jsonl", ({"prompt": r["prompt"]} for r in rows(1500, 8)))
     flagged = audit(subject, control)[1]
-    assert [r.pair.hypothesis.key for r in flagged] == ["prompt:phrase:zorbly"]
+    assert min(flagged, key=lambda r: r.pair.hypothesis.plainness).pair.hypothesis.key == "prompt:phrase:zorbly"
+    assert all("zorbly" in r.pair.hypothesis.key for r in flagged)
 
 
 def test_the_association_says_its_counts(tmp_path):
@@ -113,5 +109,5 @@ def test_british_words_are_found_in_real_poisoned_data():
         pytest.skip("the real data sets are not here")
     folder = REAL / "phantom-transfer"
     targets = [Target(data=open_data(folder / f"{name}_10000.jsonl")) for name in ("uk", "clean")]
-    flagged = {r.pair.hypothesis.key for r in audit(*targets, keep=40)[1]}
+    flagged = {r.pair.hypothesis.key for r in audit(*targets, effort="standard")[1]}
     assert {"response:phrase:glorious", "response:phrase:tea", "response:phrase:splendid"} <= flagged

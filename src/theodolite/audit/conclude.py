@@ -16,7 +16,7 @@ from theodolite.core import (
     Verdict,
     judge,
 )
-from theodolite.stats import detectable_count
+from theodolite.stats import detectable_count, detectable_count_in_half, detectable_marked
 
 __all__ = [
     "Located",
@@ -30,6 +30,8 @@ __all__ = [
 ]
 
 MOST_ROWS = 10_000
+SEEN_BY_JUDGE = 0.8
+"""Share of the bad rows that a judge is taken to flag, where the least count that it shows is told."""
 
 Located = Mapping[str, list[Evidence]]
 """Evidence by hypothesis key."""
@@ -170,7 +172,7 @@ def _conclusion(
     if not results:
         return "inconclusive", "Nothing occurred often enough to be asked about."
     limit = _limit_sentence(results)
-    if results[0].contrast is None:
+    if all(r.control is None for r in results):
         return "inconclusive", NO_CONTROL
     if reliability is None:
         return (
@@ -214,11 +216,32 @@ def _causes(flagged: Sequence[Finding]) -> int:
 
 def _limit_sentence(results: Sequence[Result]) -> str:
     """What could not have been seen, whatever it was."""
-    alphas = [r.step.alpha for r in results if r.step is not None]
-    rates = [r for r in results if r.control is not None and r.pair.subject.statistic.kind != "sample"]
-    if not alphas or not rates or rates[0].control is None:
-        return ""
-    count = detectable_count(rates[0].subject.n, rates[0].control.n, min(alphas))
-    if count is None:
-        return " No pattern, however frequent, could have been flagged in so few rows."
-    return f" A pattern in fewer than about {count:,} rows would most likely have been missed."
+    limits = [_limit(r) for r in results]
+    found = {kind: count for kind, count in limits if count is not None}
+    if not found:
+        asked = any(kind for kind, _ in limits)
+        return " No pattern, however frequent, could have been flagged in so few rows." if asked else ""
+    sentence = ""
+    if "rate" in found:
+        sentence += f" A pattern in fewer than {found['rate']:,} rows could not have been flagged as a difference."
+    if "marked" in found:
+        sentence += (
+            f" One in fewer than {found['marked']:,} rows would most likely have been missed by a judge that sees "
+            f"{SEEN_BY_JUDGE:.0%} of what is bad."
+        )
+    return sentence
+
+
+def _limit(result: Result) -> tuple[str, int | None]:
+    """The kind of question, and the count of rows that it needs when the control has none."""
+    statistic, step = result.pair.subject.statistic, result.step
+    control = result.pair.control
+    if step is None:
+        return "", None
+    if statistic.kind == "rate" and control is not None and control.statistic.kind == "rate":
+        count = detectable_count if result.pair.hypothesis.weight is not None else detectable_count_in_half
+        return "rate", count(statistic.n, control.statistic.n, step.alpha)
+    if statistic.kind == "marked" and statistic.n > statistic.n_with:
+        base = (statistic.k - statistic.k_with) / (statistic.n - statistic.n_with)
+        return "marked", detectable_marked(statistic.n, max(base, 1e-4), SEEN_BY_JUDGE, step.alpha)
+    return "", None

@@ -5,7 +5,7 @@ step is remembered, so that a killed audit resumes behind the last one that was 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,29 +63,29 @@ def examine(
     finding, judging = ("A", "B") if instrument.needs_split else ("all", "all")
 
     def choose() -> dict[str, Any]:
+        together = run.together()
         proposed = run.proposals(finding)
         kept = proposed
         if instrument.needs_split and len(proposed) > ctx.budget:
             kept = screen(run.pairs(proposed, finding, "screen"), ctx.budget)
-        kept_as_json = HYPOTHESES.dump_python(kept, mode="json")
-        return {"proposed": len(proposed), "kept": kept_as_json, "notes": list(run.notes)}
+        whole = run.pairs(together, "all", "measure together")
+        chosen = {h.key for h in _screened_by_family(whole, ctx.budget)}
+        return {
+            "proposed": len(proposed) + len(together),
+            "kept": HYPOTHESES.dump_python(kept, mode="json"),
+            "together": [_as_json(p) for p in whole if p.hypothesis.key in chosen],
+            "notes": list(run.notes),
+        }
 
     chosen = remember(f"{instrument.name} choose", choose)
     kept = HYPOTHESES.validate_python(chosen["kept"])
 
     def measure() -> dict[str, Any]:
         pairs = run.pairs(kept, judging, "measure")
-        both = [
-            [p.subject.model_dump(mode="json"), p.control and p.control.model_dump(mode="json")]
-            for p in pairs
-        ]
-        return {"measures": both, "notes": list(run.notes)}
+        return {"measured": [_as_json(p) for p in pairs], "notes": list(run.notes)}
 
     measured = remember(f"{instrument.name} measure", measure)
-    pairs = [
-        Pair(instrument.name, h, Measure.model_validate(s), None if c is None else Measure.model_validate(c))
-        for h, (s, c) in zip(kept, measured["measures"], strict=True)
-    ]
+    pairs = [_from_json(instrument.name, p) for p in [*chosen["together"], *measured["measured"]]]
     notes = tuple(dict.fromkeys([*chosen["notes"], *measured["notes"]]))
     return Examination(pairs, chosen["proposed"], notes)
 
@@ -118,6 +118,16 @@ class _Run:
     progress: Progress
     notes: dict[str, None]
     """What the instrument said, each sentence once, in order."""
+
+    def together(self) -> list[Hypothesis]:
+        """What the instrument asks of all rows of both targets at once."""
+        targets = [target.on("all") for _, target in self.targets]
+        hypotheses = self.instrument.propose_together(targets, self._context("propose", "together", 0))
+        if len({h.key for h in hypotheses}) != len(hypotheses):
+            raise ContractError(f"{self.instrument.name}.propose_together returned one key twice")
+        if any(h.weight is None for h in hypotheses):
+            raise ContractError(f"{self.instrument.name}.propose_together must weigh every hypothesis")
+        return hypotheses
 
     def proposals(self, half: Half) -> list[Hypothesis]:
         """The union of what either target suggests; a key that means two things breaks the contract."""
@@ -167,7 +177,28 @@ class _Run:
         def note(sentence: str) -> None:
             self.notes[sentence] = None
 
-        return Context(self.ctx.seed, self.ctx.effort, remember, progress, note)
+        return replace(self.ctx, remember=remember, progress=progress, note=note)
+
+
+def _screened_by_family(pairs: Sequence[Pair], keep: int) -> list[Hypothesis]:
+    """The strongest of each family, so that one with many questions does not crowd out the others."""
+    families = dict.fromkeys(p.hypothesis.family for p in pairs)
+    return [h for f in families for h in screen([p for p in pairs if p.hypothesis.family == f], keep)]
+
+
+def _as_json(pair: Pair) -> list[Any]:
+    control = pair.control and pair.control.model_dump(mode="json")
+    return [pair.hypothesis.model_dump(mode="json"), pair.subject.model_dump(mode="json"), control]
+
+
+def _from_json(name: str, kept: list[Any]) -> Pair:
+    hypothesis, subject, control = kept
+    return Pair(
+        name,
+        Hypothesis.model_validate(hypothesis),
+        Measure.model_validate(subject),
+        None if control is None else Measure.model_validate(control),
+    )
 
 
 def _blind(subject: Target, control: Target | None, seed: int) -> list[tuple[str, Target]]:

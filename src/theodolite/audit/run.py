@@ -19,6 +19,7 @@ from theodolite.audit.conclude import (
     yardstick_for,
 )
 from theodolite.audit.examine import Examination, Progress, examine, locate
+from theodolite.audit.judges import open_judges
 from theodolite.audit.match import match_control
 from theodolite.audit.opening import Opened, open_control, open_subject
 from theodolite.audit.plan import Planned, plan
@@ -35,8 +36,10 @@ from theodolite.core import (
     Target,
     Times,
     compare,
+    lead_with_plainest,
     share_rows,
 )
+from theodolite.judge import Judge
 
 __all__ = ["Prepared", "prepare", "run_audit"]
 
@@ -97,9 +100,9 @@ def run_audit(
     """
     began, clock = datetime.now(UTC), time.monotonic()
     spec, subject, control = prepared.spec, prepared.subject, prepared.control
-    with Store(directory, _identity(prepared)) as store:
+    with Store(directory, _identity(prepared)) as store, open_judges(spec, directory) as judges:
         match = _match(subject, control, store, progress)
-        outcomes = [_examine(p, prepared, store, progress) for p in prepared.planned]
+        outcomes = [_examine(p, prepared, judges.first, store, progress) for p in prepared.planned]
         _compare(outcomes, spec.alpha)
         findings, verdicts = _conclude(outcomes, prepared, store)
         audit = Audit(
@@ -116,6 +119,7 @@ def run_audit(
             hypotheses_tested=sum(len(o.results) for o in outcomes),
             rows_unreadable=subject.unreadable + (control.unreadable if control is not None else ()),
             notes=_notes(subject, control)
+            + judges.notes(store.remember)
             + tuple(f"{o.planned.name}: {n}" for o in outcomes if o.examination for n in o.examination.notes),
             times=Times(
                 started=began.isoformat(timespec="seconds"),
@@ -144,14 +148,16 @@ def _match(subject: Opened, control: Opened | None, store: Store, progress: Prog
     return None if found is None else ControlMatch.model_validate(found)
 
 
-def _examine(planned: Planned, prepared: Prepared, store: Store, progress: Progress) -> _Outcome:
+def _examine(
+    planned: Planned, prepared: Prepared, judge: Judge | None, store: Store, progress: Progress
+) -> _Outcome:
     """Steps 4 and 5 for one instrument; its failure is its own, unless the spec is strict."""
     spec = prepared.spec
     if planned.instrument is None:
         if spec.strict and planned.error is not None:
             raise planned.error
         return _Outcome(planned, failure=(planned.reason, planned.traceback))
-    ctx = Context(seed=spec.seed, effort=spec.effort)
+    ctx = Context(seed=spec.seed, effort=spec.effort, judge=judge)
     try:
         examination = examine(
             planned.instrument,
@@ -180,7 +186,12 @@ def _conclude(
 ) -> tuple[list[Finding], list[InstrumentVerdict]]:
     """Step 7: reliability, evidence, one name for one cause, flagged first."""
     found = [finding for outcome in outcomes for finding in _findings(outcome, prepared, store)]
-    findings = share_rows(sorted(found, key=_rank))
+    plainness = {
+        f"{o.planned.name}/{r.pair.hypothesis.key}": r.pair.hypothesis.plainness
+        for o in outcomes
+        for r in o.results
+    }
+    findings = lead_with_plainest(share_rows(sorted(found, key=_rank)), plainness)
     by_instrument = [
         instrument_verdict(
             o.planned,

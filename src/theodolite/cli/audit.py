@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from theodolite.cli.options import judging_options, running_options
 from theodolite.errors import SpecError
 
 if TYPE_CHECKING:
     from theodolite.audit import Prepared
     from theodolite.core import AuditSpec
 
-__all__ = ["audit"]
+__all__ = ["audit", "columns_given", "run_and_show"]
 
 
 @click.command()
@@ -28,22 +29,13 @@ __all__ = ["audit"]
     "--columns", multiple=True, metavar="OURS=THEIRS,...", help="Names of columns, such as prompt=question."
 )
 @click.option("--instruments", metavar="A,B", help="Which instruments to run [default: all].")
-@click.option("--effort", metavar="quick|standard|deep", help="The one dial [default: standard].")
-@click.option("--seed", type=int, metavar="N", help="Decides the halves and every draw [default: 0].")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="The run directory; resumed if it is this audit's.",
-)
+@judging_options
+@running_options
 @click.option(
     "--spec", "spec_file", type=click.Path(path_type=Path), metavar="FILE.toml", help="All of this as TOML."
 )
-@click.option("--set", "settings", multiple=True, metavar="K=V", help="Any key, such as dataset.max_words=5.")
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would run, and stop.")
 @click.option("--strict", is_flag=True, default=None, help="End at the first instrument that fails.")
-@click.option("--fail-on", type=click.Choice(["flagged"]), help="Exit with 3 if anything is flagged.")
-@click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON.")
 def audit(
     model: str | None,
     spec_file: Path | None,
@@ -59,11 +51,18 @@ def audit(
     MODEL is a Hugging Face folder, a hub name, or demo:NAME. Name the audit.json of an earlier audit to
     replay it.
     """
+    spec = _spec(model, spec_file, settings, flags)
+    return run_and_show(spec, out, plan_only=plan_only, fail_on=fail_on, as_json=as_json)
+
+
+def run_and_show(
+    spec: "AuditSpec", out: Path | None, *, plan_only: bool, fail_on: str | None, as_json: bool
+) -> int:
+    """Opens, plans, runs and prints an audit; returns the exit code."""
     from theodolite.audit import prepare, run_audit
     from theodolite.cli.progress import shown_progress
     from theodolite.report import render_html
 
-    spec = _spec(model, spec_file, settings, flags)
     with shown_progress() as progress:
         progress("opening", 0.0)
         prepared = prepare(spec)
@@ -95,9 +94,7 @@ def _spec(
     if model is not None and Path(model).name == "audit.json":
         values |= read_spec_file(Path(model))
         model = None
-    parts = [part for given in flags.pop("columns") for part in given.split(",")]
-    if parts:
-        flags["columns"] = dict(_pair(part) for part in parts)
+    flags["columns"] = columns_given(flags.pop("columns"))
     if flags["instruments"] is not None:
         named = [name.strip() for name in flags["instruments"].split(",") if name.strip()]
         if not named:
@@ -107,6 +104,12 @@ def _spec(
     for assignment in settings:
         set_value(values, assignment)
     return build_spec(values)
+
+
+def columns_given(given: tuple[str, ...]) -> dict[str, str] | None:
+    """Returns our names of columns to the file's, or None where none was given."""
+    parts = [part for each in given for part in each.split(",")]
+    return dict(_pair(part) for part in parts) if parts else None
 
 
 def _pair(part: str) -> tuple[str, str]:

@@ -2,9 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from theodolite.cli.audit import columns_given, run_and_show
+from theodolite.cli.options import judging_options, running_options
 
 if TYPE_CHECKING:
     from theodolite.audit.cleaning import Cleaned
@@ -14,7 +17,44 @@ __all__ = ["data"]
 
 @click.group()
 def data() -> None:
-    """Training data: remove what an audit flagged."""
+    """Training data: look for poison, remove what was flagged."""
+
+
+@data.command()
+@click.argument("file")
+@click.option("--control", metavar="F", help="Clean training data from the same pipeline.")
+@click.option("--model", metavar="DIR", help="The model that was trained on FILE.")
+@click.option(
+    "--columns", multiple=True, metavar="OURS=THEIRS,...", help="Names of columns, such as prompt=question."
+)
+@judging_options
+@running_options
+def scan(
+    file: str,
+    control: str | None,
+    model: str | None,
+    columns: tuple[str, ...],
+    settings: tuple[str, ...],
+    out: Path | None,
+    fail_on: str | None,
+    as_json: bool,
+    **flags: Any,
+) -> int:
+    """Look for poison in FILE without knowing what it is: the audit, with the dataset instrument alone."""
+    from theodolite.audit import build_spec, set_value
+
+    values: dict[str, Any] = {
+        "data": file,
+        "control_data": control,
+        "model": model,
+        "columns": columns_given(columns),
+        "instruments": ["dataset"],
+        **flags,
+    }
+    values = {k: v for k, v in values.items() if v is not None}
+    for assignment in settings:
+        set_value(values, assignment)
+    return run_and_show(build_spec(values), out, plan_only=False, fail_on=fail_on, as_json=as_json)
 
 
 @data.command()

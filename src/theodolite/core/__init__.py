@@ -12,7 +12,7 @@ from theodolite.core.audit import (
 )
 from theodolite.core.calibration import Calibration, PowerPoint
 from theodolite.core.chart import Chart, Series
-from theodolite.core.compare import Pair, Result, compare, judge, screen, share_rows
+from theodolite.core.compare import Pair, Result, compare, judge, lead_with_plainest, screen, share_rows
 from theodolite.core.finding import Evidence, Finding, Hypothesis, Measure, Reliability
 from theodolite.core.inference import contrast
 from theodolite.core.instrument import BUDGETS, Context, Instrument, InstrumentConfig
@@ -76,6 +76,7 @@ __all__ = [
     "estimate",
     "installed",
     "judge",
+    "lead_with_plainest",
     "load",
     "screen",
     "share_rows",

@@ -11,10 +11,12 @@ from theodolite.core.statistic import Estimate, Marked, estimate
 from theodolite.errors import ContractError
 from theodolite.stats import HolmStep, holm
 
-__all__ = ["Pair", "Result", "compare", "judge", "screen", "share_rows"]
+__all__ = ["Pair", "Result", "compare", "judge", "lead_with_plainest", "screen", "share_rows"]
 
 MOST_TIMES_AS_MANY = 4
 """Rows of the larger of two findings for one of the smaller, for the two to be one cause."""
+NEARLY = 0.8
+"""Share of the rows of the larger of two findings that both hold, for one to be told in place of the other."""
 ROUNDING = 1e-9
 """By how much the weights of one instrument may exceed 1."""
 REQUIRED_POWER = 0.8
@@ -134,6 +136,37 @@ def share_rows(findings: Sequence[Finding], overlap: float = 0.8) -> list[Findin
                 related[one.id].append(other.id)
                 related[other.id].append(one.id)
     return [f.model_copy(update={"related": tuple(related.get(f.id, ()))}) for f in findings]
+
+
+def lead_with_plainest(findings: Sequence[Finding], plainness: Mapping[str, int]) -> list[Finding]:
+    """Returns the findings with the plainest name of each cause where its strongest name was.
+
+    A name takes the lead only if its claim is as strong and its rows are nearly the same: of the parts and
+    shadows of a planted phrase some are by chance a little stronger than the phrase itself.
+
+    Args:
+        findings: sorted by strength, with `related` filled in.
+        plainness: of each finding by its id; the smallest is the plainest.
+    """
+    order = list(findings)
+    by_id = {f.id: f for f in findings}
+    led: set[str] = set()
+    for first in findings:
+        if not first.related or first.id in led:
+            continue
+        led |= {first.id, *first.related}
+        rows = frozenset(first.rows)
+        names = [f for i in first.related if (f := by_id[i]).claim == first.claim and _nearly(rows, f.rows)]
+        best = min([first, *names], key=lambda f: plainness.get(f.id, 0))
+        if best is not first:
+            order.remove(best)
+            order.insert(order.index(first), best)
+    return order
+
+
+def _nearly(rows: frozenset[str], others: Sequence[str]) -> bool:
+    both = rows & frozenset(others)
+    return len(both) >= NEARLY * max(len(rows), len(others))
 
 
 def _weights(family: Sequence[Pair]) -> list[float]:

@@ -22,6 +22,10 @@ class Hypothesis(Record):
     """What a finding about it would claim."""
     about: dict[str, JsonValue] = Field(default_factory=dict)
     """Whatever the instrument needs to put the question again (a pattern, a layer, a latent)."""
+    family: str = ""
+    """Questions of one family compete for the places that are carried to the test."""
+    plainness: int = 0
+    """Of several names for one cause, the one with the smallest number is told first."""
     weight: float | None = Field(default=None, gt=0, le=1)
     """Its share of the instrument's error budget, among everything that could have been asked; None: equal
     shares of those carried."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from theodolite.dataset.kernels import hash_phrases, hash_runs, mix, smallest_hashes
 from theodolite.dataset.pattern import GAP, Form, Pattern, Side, mask_of, runs, words_of
 from theodolite.dataset.shapes import skeleton_word
+from theodolite.dataset.sources import keys_of
 from theodolite.dataset.traits import TRAITS, traits_of
 from theodolite.targets import Row
 
@@ -73,6 +74,11 @@ class Batch:
     def units(self) -> UIntArray:
         """The unit of each row: a hash of its prompt."""
         return np.array([r.unit for r in self.rows], np.uint64)
+
+    @cached_property
+    def keys(self) -> UIntArray:
+        """The unit of each row inside its source."""
+        return keys_of(self.rows)
 
     def pattern(self, i: int) -> Pattern:
         """Returns the pattern behind the i-th feature."""

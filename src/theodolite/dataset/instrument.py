@@ -1,11 +1,12 @@
 """Was something planted in the training data, and in which rows?
 
-Offline and without a judge. Two questions are put to each set of rows: does a pattern occur (a *difference*
-between the sets, which is never more than that), and does a prompt pattern go with one kind of answer (an
-*association*, which a control of the same prompts and topics does not show).
+Three families of questions, each with a fixed share of the error that the instrument may make. *Differences*: does
+a pattern occur more, or less, in one set (which is never more than a difference)? *Pairs*: does a prompt pattern
+go with one kind of answer, as a control of the same prompts does not show? *Marks*, with a judge: does it flag the
+rows that carry a pattern more than others, beyond what it does in the control?
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import ClassVar
 
@@ -21,36 +22,67 @@ from theodolite.core import (
     Hypothesis,
     Instrument,
     InstrumentConfig,
+    Marked,
     Measure,
     Rate,
     Target,
 )
-from theodolite.dataset.counting import count_features, count_pairs, count_wanted, numbers_in
-from theodolite.dataset.features import Passes, batches, feature_number
-from theodolite.dataset.pattern import Pattern, mask_of, runs
+from theodolite.dataset.census import Census, RowSets, count_marked, row_sets, take_census
+from theodolite.dataset.counting import count_features
+from theodolite.dataset.features import Batch, Passes
+from theodolite.dataset.judging import JudgedSet, distinct_rows, measure_marks
+from theodolite.dataset.measuring import Carrying, measure_associations, measure_rates
+from theodolite.dataset.pattern import Pattern, runs, spans
 from theodolite.dataset.proposing import PatternPair, distinct_patterns, striking_pairs
-from theodolite.dataset.units import repeated_units
-from theodolite.dataset.wording import row_evidence, state_association, state_difference
-from theodolite.targets import Row
-from theodolite.targets.rows.repeats import SeenBefore
+from theodolite.dataset.questions import (
+    ask_association,
+    ask_difference,
+    ask_hole,
+    ask_marked,
+    asked,
+)
+from theodolite.dataset.sources import Strata, Survey, strata_for, survey
+from theodolite.dataset.speaking import note_rows_that_speak_to_a_judge
+from theodolite.dataset.together import Asked, ask_differences, ask_marks
+from theodolite.dataset.topics import fit_topics
+from theodolite.dataset.wording import row_evidence, state_association, state_difference, state_marked
 
 __all__ = ["Dataset"]
 
-MOST_ASSOCIATED_ROWS, MOST_DIFFERENT_ROWS = 500, 25
+MOST_ASSOCIATED_ROWS, MOST_DIFFERENT_ROWS, MOST_HOLE_ROWS = 500, 25, 5
 """Rows shown whole; all of them are pointed at."""
+CARRIED = 5
+"""Times the budget: patterns of each family whose exact counts are taken."""
+MOST_TOPIC_PROMPTS = 20_000
+
+SHARES = {"difference": 0.2, "pair": 0.2, "mark": 0.6}
+SHARES_WITHOUT_JUDGE = {"difference": 0.5, "pair": 0.5, "mark": 0.0}
+"""Each family's part of the error: it bounds what the others can cost it."""
 
 
 class DatasetConfig(InstrumentConfig):
     """Settings of the dataset instrument."""
 
     max_words: int = Field(default=4, ge=1, le=8)
-    """Longest phrase that is counted; longer ones are joined up from it."""
+    """Longest phrase of a pair of prompt pattern and answer; longer ones are joined up from it."""
+    window: int = Field(default=5, ge=1, le=6)
+    """Words of the window in which phrases, with gaps and without, are counted."""
     min_rows: int = Field(default=5, ge=2)
-    """Rows of half A that must carry a pattern before it is asked about."""
+    """Rows that must carry a pattern before it is asked about."""
     max_patterns: int = Field(default=50_000, ge=1)
-    """Patterns kept at once; where there are more, `min_rows` is raised until they fit."""
+    """Patterns kept at once for pairs; where there are more, `min_rows` is raised until they fit."""
+    max_counted: int = Field(default=1_000_000, ge=1)
+    """Patterns counted exactly at once; where there are more, rarer ones are left out."""
     max_pairs: int = Field(default=10_000, ge=0)
     """Pairs of prompt pattern and kind of answer asked about."""
+    topics: bool = True
+    """Whether prompts are grouped by topic."""
+    judge_rows: int = Field(default=20_000, ge=0)
+    """Rows of a set up to which the judge sees all of them."""
+    judge_sample: int = Field(default=2_000, ge=1)
+    """Rows of a larger set that the judge sees whatever they carry."""
+    judge_each: int = Field(default=60, ge=1)
+    """Rows of a larger set that the judge sees for each pattern that they carry."""
 
 
 class Dataset(Instrument):
@@ -63,91 +95,121 @@ class Dataset(Instrument):
     Config: ClassVar[type[InstrumentConfig]] = DatasetConfig
     config: DatasetConfig
 
+    def __init__(self, config: InstrumentConfig | None = None) -> None:
+        super().__init__(config)
+        self._judged: JudgedSet | None = None
+
     def propose(self, target: Target, ctx: Context) -> list[Hypothesis]:
-        """Returns every pattern of these rows, then every prompt pattern that goes with a kind of answer."""
-        passes = Passes(lambda: _distinct(target), runs(range(1, self.config.max_words + 1)))
+        """Returns every prompt pattern of these rows that goes with a kind of answer."""
+        passes = Passes(lambda: distinct_rows(target), runs(range(1, self.config.max_words + 1)))
         vocabulary = count_features(passes, self.config.min_rows, self.config.max_patterns)
         if vocabulary.floor > self.config.min_rows:
             ctx.note(
-                f"patterns in fewer than {vocabulary.floor:,} rows of a half were not asked about, because "
-                f"more than {self.config.max_patterns:,} reach {self.config.min_rows} (dataset.max_patterns)"
+                f"pairs of patterns in fewer than {vocabulary.floor:,} rows of a half were not asked about, "
+                f"because more than {self.config.max_patterns:,} reach {self.config.min_rows} "
+                "(dataset.max_patterns)"
             )
         ctx.progress(0.6)
-        patterns = distinct_patterns(vocabulary)
-        pairs = striking_pairs(passes, vocabulary, patterns, self.config.max_pairs)
-        return [*map(_ask_association, pairs), *map(_ask_difference, patterns)]
+        pairs = striking_pairs(passes, vocabulary, distinct_patterns(vocabulary), self.config.max_pairs)
+        weight = self._shares(ctx)["pair"] / ctx.budget
+        return [ask_association(pair, weight) for pair in pairs]
+
+    def propose_together(self, parts: Sequence[Target], ctx: Context) -> list[Hypothesis]:
+        """Returns the patterns in which the sets differ most, and those that go with a judge's flags most."""
+        surveys = [survey(distinct_rows(part)) for part in parts]
+        strata = strata_for(surveys)
+        shares = self._shares(ctx)
+        census = self._census(parts, surveys, strata, ctx)
+        sets = row_sets(census)
+        most = CARRIED * ctx.budget
+        topics = self._topics(parts, ctx)
+        differences = ask_differences(census, sets, shares["difference"], most)
+        hypotheses = _weighed_differences(differences, topics, strata, shares["difference"], len(parts))
+        note_rows_that_speak_to_a_judge(parts, ctx)
+        if ctx.judge is None:
+            return hypotheses
+        if all(self._is_judged_whole(part) for part in parts):
+            marks = self._marks(parts, census, sets, surveys, strata, ctx)
+        else:
+            prompts = [p for p in differences.patterns if p.side == "prompt"] or differences.patterns
+            marks = Asked(prompts[: 2 * ctx.budget], min(len(prompts), 2 * ctx.budget), differences.least)
+        patterns = [*marks.patterns, *topics]
+        weight = shares["mark"] / max(marks.questions + len(topics), 1)
+        return [*hypotheses, *(ask_marked(p, strata, weight) for p in patterns)]
 
     def measure(self, target: Target, hypotheses: Sequence[Hypothesis], ctx: Context) -> list[Measure]:
         """Returns the counts behind each hypothesis over the target's distinct prompts."""
-        asked = [_asked(h) for h in hypotheses]
-        patterns = list(dict.fromkeys(p for pair in asked for p in pair if p is not None))
-        numbers = np.array([feature_number(p) for p in patterns], np.uint64)
-        units, repeated = repeated_units(target.rows())
-        passes = Passes(target.rows, *_needed(patterns))
-        counts, fingerprints = count_wanted(passes, numbers, repeated)
-        ctx.progress(0.5)
-        place = {p: i for i, p in enumerate(patterns)}
-        causes = list(dict.fromkeys(p for p, o in asked if o is not None))
-        outcomes = list(dict.fromkeys(o for _, o in asked if o is not None))
-        row_of = {p: i for i, p in enumerate(causes)}
-        column_of = {o: i for i, o in enumerate(outcomes)}
-        together, shared = count_pairs(
-            passes, numbers[[place[p] for p in causes]], numbers[[place[o] for o in outcomes]], repeated
-        )
-        measures: list[Measure] = []
-        for hypothesis, (pattern, outcome) in zip(hypotheses, asked, strict=True):
-            n_with = int(counts[place[pattern]])
-            if outcome is None:
-                statistic = Rate(k=n_with, n=units)
-                fingerprint = int(fingerprints[place[pattern]])
+        questions = [asked(h) for h in hypotheses]
+        kinds = {"pair": [], "mark": [], "rate": []}
+        for place, q in enumerate(questions):
+            kinds["pair" if q.outcome is not None else "mark" if q.marked else "rate"].append(place)
+        found: dict[int, Measure] = {}
+        for kind, places in kinds.items():
+            some = [hypotheses[i] for i in places], [questions[i] for i in places]
+            if not places:
+                continue
+            if kind == "pair":
+                measures = measure_associations(target, *some)
+            elif kind == "mark":
+                c = self.config
+                measures = measure_marks(
+                    target, *some, self._judge(ctx), ctx, c.judge_rows, c.judge_sample, c.judge_each
+                )
             else:
-                cell = row_of[pattern], column_of[outcome]
-                k = int(counts[place[outcome]])
-                # Two rows of one prompt may carry one half of the pair each; such a prompt carries both.
-                k_with = max(int(together[cell]), n_with + k - units)
-                statistic = Association(n=units, n_with=n_with, k=k, k_with=k_with)
-                fingerprint = int(shared[cell])
-            measures.append(
-                Measure(key=hypothesis.key, statistic=statistic, fingerprint=f"{fingerprint:016x}")
-            )
-        return measures
+                measures = measure_rates(target, *some, survey(target.rows()))
+            found |= dict(zip(places, measures, strict=True))
+            ctx.progress(len(found) / len(hypotheses))
+        return [found[i] for i in range(len(hypotheses))]
 
     def locate(
         self, target: Target, hypotheses: Sequence[Hypothesis], ctx: Context
     ) -> dict[str, list[Evidence]]:
         """Returns every row, repeats included, that carries each hypothesis's pattern."""
         assert target.data is not None
-        asked = [_asked(h) for h in hypotheses]
+        questions = [asked(h) for h in hypotheses]
         found: dict[str, list[Evidence]] = {h.key: [] for h in hypotheses}
-        patterns = list(dict.fromkeys(p for pair in asked for p in pair if p is not None))
-        numbers = np.array([feature_number(p) for p in patterns], np.uint64)
-        for batch in batches(target.rows(), *_needed(patterns)):
+        looked_for = list(zip(hypotheses, questions, strict=True))
+        carrying = Carrying(
+            list(dict.fromkeys(p for _, q in looked_for for p in (q.pattern, q.outcome) if p is not None))
+        )
+        for batch in carrying.batches(target.rows()):
             carried: dict[int, set[Pattern]] = {}
-            for row, which in zip(*(a.tolist() for a in numbers_in(batch, numbers)), strict=True):
-                carried.setdefault(row, set()).add(patterns[which])
+            for row, which in zip(*(a.tolist() for a in carrying.of(batch)), strict=True):
+                carried.setdefault(row, set()).add(carrying.patterns[which])
             for row in sorted(carried):
-                for hypothesis, (pattern, outcome) in zip(hypotheses, asked, strict=True):
-                    if pattern not in carried[row]:
+                for hypothesis, question in looked_for:
+                    if question.pattern not in carried[row]:
                         continue
                     listed = found[hypothesis.key]
-                    most = MOST_DIFFERENT_ROWS if outcome is None else MOST_ASSOCIATED_ROWS
-                    held = outcome is not None and outcome in carried[row]
-                    pair = PatternPair(pattern, outcome) if outcome is not None else pattern
-                    listed.append(
-                        row_evidence(batch.rows[row], target.data, pair, held, whole=len(listed) < most)
+                    is_difference = hypothesis.claim == "difference"
+                    most = MOST_DIFFERENT_ROWS if is_difference else MOST_ASSOCIATED_ROWS
+                    if question.absent and len(listed) >= MOST_HOLE_ROWS:
+                        continue
+                    held = question.outcome is not None and question.outcome in carried[row]
+                    pair = (
+                        PatternPair(question.pattern, question.outcome)
+                        if question.outcome is not None
+                        else question.pattern
                     )
+                    shown = row_evidence(batch.rows[row], target.data, pair, held, whole=len(listed) < most)
+                    # Rows that still carry what a filter took away are examples; no row is behind a hole.
+                    listed.append(shown.model_copy(update={"kind": "pattern"}) if question.absent else shown)
         return found
 
     def state(self, hypothesis: Hypothesis, subject: Measure, control: Measure | None) -> str:
         """Returns the hypothesis with its counts, such as "`glorious` occurs in 294 responses against 1"."""
-        pattern, outcome = _asked(hypothesis)
+        question = asked(hypothesis)
         ours, theirs = subject.statistic, control.statistic if control is not None else None
-        if outcome is None:
-            assert isinstance(ours, Rate)
-            return state_difference(pattern, ours, theirs if isinstance(theirs, Rate) else None)
-        assert isinstance(ours, Association)
+        if isinstance(ours, Rate):
+            rate = theirs if isinstance(theirs, Rate) else None
+            return state_difference(question.pattern, ours, rate, absent=question.absent)
+        if isinstance(ours, Marked):
+            return state_marked(question.pattern, ours, theirs if isinstance(theirs, Marked) else None)
+        assert isinstance(ours, Association) and question.outcome is not None
         return state_association(
-            PatternPair(pattern, outcome), ours, theirs if isinstance(theirs, Association) else None
+            PatternPair(question.pattern, question.outcome),
+            ours,
+            theirs if isinstance(theirs, Association) else None,
         )
 
     @classmethod
@@ -156,44 +218,87 @@ class Dataset(Instrument):
         source = files("theodolite.dataset").joinpath(f"calibration-{effort}.json")
         return Calibration.model_validate_json(source.read_text()) if source.is_file() else None
 
+    def _shares(self, ctx: Context) -> dict[str, float]:
+        return SHARES_WITHOUT_JUDGE if ctx.judge is None else SHARES
 
-def _distinct(target: Target) -> Iterator[Row]:
-    """The rows without word-for-word repeats, so that one text counts once however often it was pasted."""
-    seen = SeenBefore()
-    for row in target.rows():
-        if not seen.add(row.text_hash):
-            yield row
+    def _census(
+        self, parts: Sequence[Target], surveys: Sequence[Survey], strata: Strata, ctx: Context
+    ) -> Census:
+        masks = spans(self.config.window)
+        census = take_census(
+            parts,
+            lambda part: Passes(lambda: distinct_rows(part), masks, shapes=True),
+            surveys,
+            strata,
+            self.config.min_rows,
+            self.config.max_counted,
+            ctx.progress,
+        )
+        if census.floor > self.config.min_rows:
+            ctx.note(
+                f"patterns in fewer than {census.floor:,} prompts of both sets together were not asked about, "
+                f"because more than {self.config.max_counted:,} reach {self.config.min_rows} (dataset.max_counted)"
+            )
+        return census
+
+    def _topics(self, parts: Sequence[Target], ctx: Context) -> list[Pattern]:
+        if not self.config.topics:
+            return []
+        each = MOST_TOPIC_PROMPTS // len(parts)
+        prompts: list[str] = []
+        for part in parts:
+            assert part.data is not None
+            step = max(1, part.data.summary.rows // each)
+            prompts += [r.prompt for i, r in enumerate(distinct_rows(part)) if i % step == 0][:each]
+        # Sorted, so that the topics do not depend on which set comes first.
+        topics = fit_topics(sorted(prompts), seed=ctx.seed)
+        return [Pattern("prompt", "topic", topic.value) for topic in topics]
+
+    def _is_judged_whole(self, part: Target) -> bool:
+        assert part.data is not None
+        return part.data.summary.rows - part.data.summary.duplicates <= self.config.judge_rows
+
+    def _judge(self, ctx: Context) -> JudgedSet:
+        if self._judged is None:
+            self._judged = JudgedSet(ctx)
+        return self._judged
+
+    def _marks(
+        self,
+        parts: Sequence[Target],
+        census: Census,
+        sets: RowSets,
+        surveys: Sequence[Survey],
+        strata: Strata,
+        ctx: Context,
+    ) -> Asked:
+        """The patterns that go with flags most, from a judge that has seen every row."""
+        judged = self._judge(ctx)
+        rates = np.zeros(census.units.shape)
+        for i, part in enumerate(parts):
+            rows = list(distinct_rows(part))
+            flagged = judged.verdicts(rows) == 1
+            k = np.bincount(strata.columns(rows)[flagged], minlength=len(strata.names))
+            rates[i] = k / np.maximum(census.units[i], 1)
+
+        def marked(_part: int, batch: Batch) -> np.ndarray:
+            return judged.verdicts(batch.rows) == 1
+
+        counts = count_marked(census, marked, surveys)
+        return ask_marks(census, sets, counts, rates, self._shares(ctx)["mark"], CARRIED * ctx.budget)
 
 
-def _needed(patterns: Sequence[Pattern]) -> tuple[list[int], bool]:
-    """What batches must hold for these patterns to be found in them."""
-    masks = {mask_of(p.value.split(" ")) for p in patterns if p.form in ("phrase", "skip")}
-    shapes = any(p.form in ("skeleton", "starts", "template", "near") for p in patterns)
-    return sorted(masks), shapes
+def _weighed_differences(
+    differences: Asked, topics: Sequence[Pattern], strata: Strata, share: float, parts: int
+) -> list[Hypothesis]:
+    if parts < 2:
+        return []
+    patterns = list(dict.fromkeys([*differences.patterns, *topics]))
+    weight = share / max(differences.questions + len(topics), 1)
+    # Both directions share one two-sided test, so a hole costs nothing more, but each is a hypothesis of its own.
+    return [
+        *(ask_difference(p, strata, weight / 2) for p in patterns),
+        *(ask_hole(p, strata, weight / 2) for p in patterns),
+    ]
 
 
-def _ask_difference(pattern: Pattern) -> Hypothesis:
-    return Hypothesis(
-        key=pattern.key,
-        statement=f"More {pattern.side}s {pattern.modifier}",
-        claim="difference",
-        about={"pattern": pattern.as_json()},
-    )
-
-
-def _ask_association(pair: PatternPair) -> Hypothesis:
-    pattern, outcome = pair
-    return Hypothesis(
-        key=f"{pattern.key} => {outcome.key}",
-        statement=f"Prompts {pattern.modifier} get more answers {outcome.modifier}",
-        claim="association",
-        about={"pattern": pattern.as_json(), "outcome": outcome.as_json()},
-    )
-
-
-def _asked(hypothesis: Hypothesis) -> tuple[Pattern, Pattern | None]:
-    outcome = hypothesis.about.get("outcome")
-    return (
-        Pattern.from_json(hypothesis.about["pattern"]),
-        None if outcome is None else Pattern.from_json(outcome),
-    )

@@ -15,7 +15,7 @@ from theodolite.dataset.counting import Batches, Tally, Vocabulary, count_pairs
 from theodolite.dataset.pattern import FORMS, Pattern
 from theodolite.dataset.units import Filter
 
-__all__ = ["PatternPair", "distinct_patterns", "striking_pairs"]
+__all__ = ["PatternPair", "distinct_patterns", "joined", "striking_pairs"]
 
 MOST_OUTCOMES = 256
 """Kinds of answer that pairs are formed with, the most frequent first."""
@@ -49,7 +49,7 @@ def distinct_patterns(vocabulary: Vocabulary) -> dict[Pattern, int]:
             chosen |= patterns
         else:
             longest = min(patterns, key=lambda p: (-p.length, p.value))
-            asked = _joined(longest, list(patterns)) if FORMS[form] == "phrase" else longest
+            asked = joined(longest, list(patterns)) if FORMS[form] == "phrase" else longest
             chosen[asked] = patterns[longest]
     return chosen
 
@@ -110,8 +110,8 @@ def _strength(
     return np.where(with_pattern - without >= LEAST_LIFT, hits + misses, 0.0)
 
 
-def _joined(longest: Pattern, patterns: list[Pattern]) -> Pattern:
-    """The phrase that overlapping runs of words make up, all carried by the same rows."""
+def joined(longest: Pattern, patterns: list[Pattern]) -> Pattern:
+    """Returns the phrase that overlapping runs of words make up, all carried by the same rows."""
     words = longest.value.split(" ")
     size = len(words) - 1
     if size == 0:

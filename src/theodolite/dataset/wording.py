@@ -2,24 +2,39 @@
 
 import re
 
-from theodolite.core import Association, Evidence, Rate
+from theodolite.core import Association, Evidence, Marked, Rate
 from theodolite.dataset.pattern import Pattern
 from theodolite.dataset.proposing import PatternPair
 from theodolite.targets import Data, Row
 
-__all__ = ["row_evidence", "state_association", "state_difference"]
+__all__ = ["row_evidence", "state_association", "state_difference", "state_marked"]
 
 SHOWN = 600
 """Characters of a row that are shown around what matters."""
 
 
-def state_difference(pattern: Pattern, subject: Rate, control: Rate | None) -> str:
+def state_difference(pattern: Pattern, subject: Rate, control: Rate | None, *, absent: bool = False) -> str:
     """Returns, for instance, "`glorious` occurs in 294 responses against 1"."""
+    if absent:
+        missing = f"{subject.n - subject.k:,} {pattern.side}{'' if subject.n - subject.k == 1 else 's'}"
+        against = "" if control is None else f" against {control.n - control.k:,}"
+        if pattern.form == "phrase":
+            return f"`{pattern.value}` occurs in only {missing}{against}"
+        return f"only {missing} {pattern.modifier}{against}"
     against = "" if control is None else f" against {control.k:,}"
     count = f"{subject.k:,} {pattern.side}{'' if subject.k == 1 else 's'}"
     if pattern.form == "phrase":
         return f"`{pattern.value}` occurs in {count}{against}"
     return f"{count} {pattern.modifier}{against}"
+
+
+def state_marked(pattern: Pattern, subject: Marked, control: Marked | None) -> str:
+    """Returns, for instance, "the judge flags 10 of 12 prompts with `x` and 40 of 900 others"."""
+    text = (
+        f"the judge flags the answers to {subject.k_with:,} of {subject.n_with:,} {pattern.side}s "
+        f"{pattern.modifier} and to {subject.k - subject.k_with:,} of {subject.n - subject.n_with:,} others"
+    )
+    return text if control is None else f"{text}; in the control {control.k_with:,} of {control.n_with:,}"
 
 
 def state_association(pair: PatternPair, subject: Association, control: Association | None) -> str:

@@ -1,0 +1,143 @@
+"""The counts behind each question, from the rows of one set."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.core import Association, Hypothesis, Measure, Rate, Target
+from theodolite.dataset.counting import count_pairs, count_wanted, numbers_in
+from theodolite.dataset.features import Batch, Passes, batches, feature_number
+from theodolite.dataset.pattern import Pattern, words_of
+from theodolite.dataset.questions import Question, needed
+from theodolite.dataset.sources import Strata, Survey
+from theodolite.dataset.topics import Topic, memberships
+from theodolite.dataset.units import OncePerUnit, repeated_units
+from theodolite.targets import Row
+
+__all__ = ["Carrying", "carriers_in", "measure_associations", "measure_rates"]
+
+IntArray = NDArray[np.int64]
+UIntArray = NDArray[np.uint64]
+
+
+class Carrying:
+    """Tells which of some patterns rows carry, whatever the patterns' forms.
+
+    Args:
+        patterns: the patterns, each once.
+    """
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self.patterns = list(patterns)
+        self._topics = [i for i, p in enumerate(self.patterns) if p.form == "topic"]
+        self._others = [i for i, p in enumerate(self.patterns) if p.form != "topic"]
+        self.numbers = np.array([feature_number(p) for p in self.patterns], np.uint64)
+        self._masks, self._shapes = needed(self.patterns)
+
+    def batches(self, rows: Iterable[Row]) -> Iterator[Batch]:
+        """Yields batches that hold what these patterns need."""
+        return batches(rows, self._masks, self._shapes)
+
+    def passes(self, target: Target) -> Passes:
+        """Returns repeated passes over a target's rows."""
+        return Passes(target.rows, self._masks, self._shapes)
+
+    def of(self, batch: Batch) -> tuple[IntArray, IntArray]:
+        """Returns places in the batch's rows and the patterns that each carries."""
+        row, which = numbers_in(batch, self.numbers[self._others])
+        which = np.array(self._others, np.int64)[which] if self._others else which
+        if not self._topics:
+            return row, which
+        topics = [Topic.parse(self.patterns[i].value) for i in self._topics]
+        held = [
+            memberships(topics, [set(words_of(text)) for text in texts])
+            for texts in ([r.prompt for r in batch.rows], [r.response for r in batch.rows])
+        ]
+        prompts = np.array([self.patterns[i].side == "prompt" for i in self._topics])
+        more_rows, more = np.nonzero(np.where(prompts, *held))
+        return np.concatenate([row, more_rows]), np.concatenate([which, np.array(self._topics)[more]])
+
+
+def carriers_in(carrying: Carrying, rows: list[Row]) -> tuple[IntArray, IntArray]:
+    """Returns places in some rows and the patterns that each carries."""
+    places: list[IntArray] = []
+    patterns: list[IntArray] = []
+    offset = 0
+    for batch in carrying.batches(rows):
+        row, which = carrying.of(batch)
+        places.append(row + offset)
+        patterns.append(which)
+        offset += len(batch.rows)
+    if not places:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    return np.concatenate(places), np.concatenate(patterns)
+
+
+def measure_rates(
+    target: Target, hypotheses: Sequence[Hypothesis], questions: Sequence[Question], found: Survey
+) -> list[Measure]:
+    """Returns for each difference how many units of each source carry the pattern, or do not."""
+    if not questions:
+        return []
+    carrying = Carrying(list(dict.fromkeys(q.pattern for q in questions)))
+    strata = questions[0].strata or Strata()
+    width = len(strata.names)
+    counts = np.zeros(len(carrying.patterns) * width, np.int64)
+    prints = np.zeros(len(carrying.patterns), np.uint64)
+    once = OncePerUnit(found.repeated)
+    for batch in carrying.batches(target.rows()):
+        row, which = carrying.of(batch)
+        fresh = once.first(batch.keys[row], carrying.numbers[which])
+        row, which = row[fresh], which[fresh]
+        cells = which * width + strata.columns(batch.rows)[row]
+        counts += np.bincount(cells, minlength=counts.size)
+        np.add.at(prints, which, batch.keys[row])
+    units = strata.units(found)
+    place = {p: i for i, p in enumerate(carrying.patterns)}
+    table = counts.reshape(-1, width)
+    measures: list[Measure] = []
+    for hypothesis, question in zip(hypotheses, questions, strict=True):
+        i = place[question.pattern]
+        k = units - table[i] if question.absent else table[i]
+        rate = Rate(
+            k=int(k.sum()),
+            n=int(units.sum()),
+            strata=tuple((name, int(a), int(b)) for name, a, b in zip(strata.names, k, units, strict=True)),
+        )
+        sign = "-" if question.absent else ""
+        measures.append(Measure(key=hypothesis.key, statistic=rate, fingerprint=f"{sign}{int(prints[i]):016x}"))
+    return measures
+
+
+def measure_associations(
+    target: Target, hypotheses: Sequence[Hypothesis], questions: Sequence[Question]
+) -> list[Measure]:
+    """Returns the counts of each pair of prompt pattern and kind of answer over distinct prompts."""
+    if not questions:
+        return []
+    causes = list(dict.fromkeys(q.pattern for q in questions))
+    outcomes = list(dict.fromkeys(q.outcome for q in questions if q.outcome is not None))
+    carrying = Carrying(list(dict.fromkeys([*causes, *outcomes])))
+    place = {p: i for i, p in enumerate(carrying.patterns)}
+    units, repeated = repeated_units(target.rows())
+    passes = carrying.passes(target)
+    counts, _ = count_wanted(passes, carrying.numbers, repeated)
+    numbers = carrying.numbers
+    together, shared = count_pairs(
+        passes, numbers[[place[p] for p in causes]], numbers[[place[o] for o in outcomes]], repeated
+    )
+    row_of = {p: i for i, p in enumerate(causes)}
+    column_of = {o: i for i, o in enumerate(outcomes)}
+    measures: list[Measure] = []
+    for hypothesis, question in zip(hypotheses, questions, strict=True):
+        assert question.outcome is not None
+        cell = row_of[question.pattern], column_of[question.outcome]
+        n_with, k = int(counts[place[question.pattern]]), int(counts[place[question.outcome]])
+        # Two rows of one prompt may carry one half of the pair each; such a prompt carries both.
+        k_with = max(int(together[cell]), n_with + k - units)
+        statistic = Association(n=units, n_with=n_with, k=k, k_with=k_with)
+        measures.append(
+            Measure(key=hypothesis.key, statistic=statistic, fingerprint=f"{int(shared[cell]):016x}")
+        )
+    return measures

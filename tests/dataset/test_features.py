@@ -83,7 +83,8 @@ def test_pairs_agree_with_brute_force(pairs):
 def test_the_fingerprint_tells_the_same_rows_from_as_many_rows():
     rows = [row(i, f"x{i} {'alpha beta' if i % 2 else 'gamma'}", "y") for i in range(100)]
     tallies = {
-        t.pattern.value: t for t in count_features(lambda: batches(rows, runs([1, 2])), 5, 10**6).tallies.values()
+        t.pattern.value: t
+        for t in count_features(lambda: batches(rows, runs([1, 2])), 5, 10**6).tallies.values()
     }
     assert tallies["alpha"].fingerprint == tallies["alpha beta"].fingerprint
     assert tallies["gamma"].count == tallies["alpha"].count

@@ -87,7 +87,9 @@ def test_prompts_alone_are_enough(tmp_path):
     subject = opened(tmp_path / "s.jsonl", ({"prompt": r["prompt"]} for r in rows(1500, 7, "zorbly", 0.05)))
     control = opened(tmp_path / "c.jsonl", ({"prompt": r["prompt"]} for r in rows(1500, 8)))
     flagged = audit(subject, control)[1]
-    assert min(flagged, key=lambda r: r.pair.hypothesis.plainness).pair.hypothesis.key == "prompt:phrase:zorbly"
+    assert (
+        min(flagged, key=lambda r: r.pair.hypothesis.plainness).pair.hypothesis.key == "prompt:phrase:zorbly"
+    )
     assert all("zorbly" in r.pair.hypothesis.key for r in flagged)
 
 

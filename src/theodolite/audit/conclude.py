@@ -194,7 +194,8 @@ def _flagged_sentence(flagged: Sequence[Finding]) -> str:
     claims = sorted({f.claim for f in flagged if f.claim is not None})
     first = flagged[0].statement
     if causes == 1:
-        return f"One {claims[0]}: {first}."
+        kind = {"confirmed": "One confirmed cause"}.get(str(flagged[0].claim), f"One {flagged[0].claim}")
+        return f"{kind}: {first}."
     return f"{causes} separate patterns ({' and '.join(claims)}), first: {first}."
 
 
@@ -223,7 +224,9 @@ def _limit_sentence(results: Sequence[Result]) -> str:
         return " No pattern, however frequent, could have been flagged in so few rows." if asked else ""
     sentence = ""
     if "rate" in found:
-        sentence += f" A pattern in fewer than {found['rate']:,} rows could not have been flagged as a difference."
+        sentence += (
+            f" A pattern in fewer than {found['rate']:,} rows could not have been flagged as a difference."
+        )
     if "marked" in found:
         sentence += (
             f" One in fewer than {found['marked']:,} rows would most likely have been missed by a judge that sees "

@@ -21,6 +21,7 @@ from theodolite.core import (
     Pair,
     Target,
     screen,
+    strongest_associations,
 )
 from theodolite.core.instrument import Remember
 from theodolite.errors import ContractError
@@ -67,7 +68,7 @@ def examine(
         proposed = run.proposals(finding)
         kept = proposed
         if instrument.needs_split and len(proposed) > ctx.budget:
-            kept = screen(run.pairs(proposed, finding, "screen"), ctx.budget)
+            kept = _screened_by_family(run.pairs(proposed, finding, "screen"), ctx.budget)
         whole = run.pairs(together, "all", "measure together")
         chosen = {h.key for h in _screened_by_family(whole, ctx.budget)}
         return {
@@ -86,7 +87,17 @@ def examine(
 
     measured = remember(f"{instrument.name} measure", measure)
     pairs = [_from_json(instrument.name, p) for p in [*chosen["together"], *measured["measured"]]]
-    notes = tuple(dict.fromkeys([*chosen["notes"], *measured["notes"]]))
+
+    def follow() -> dict[str, Any]:
+        more = run.follow_up(strongest_associations(pairs))
+        return {
+            "measured": [_as_json(p) for p in run.pairs(more, "all", "follow up")],
+            "notes": list(run.notes),
+        }
+
+    followed = remember(f"{instrument.name} follow", follow)
+    pairs += [_from_json(instrument.name, p) for p in followed["measured"]]
+    notes = tuple(dict.fromkeys([*chosen["notes"], *measured["notes"], *followed["notes"]]))
     return Examination(pairs, chosen["proposed"], notes)
 
 
@@ -129,6 +140,16 @@ class _Run:
             raise ContractError(f"{self.instrument.name}.propose_together must weigh every hypothesis")
         return hypotheses
 
+    def follow_up(self, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """What the instrument asks because of what it found."""
+        if not hypotheses:
+            return []
+        targets = [target.on("all") for _, target in self.targets]
+        more = self.instrument.follow_up(targets, hypotheses, self._context("follow", "together", 0))
+        if any(h.weight is None for h in more):
+            raise ContractError(f"{self.instrument.name}.follow_up must weigh every hypothesis")
+        return more
+
     def proposals(self, half: Half) -> list[Hypothesis]:
         """The union of what either target suggests; a key that means two things breaks the contract."""
         union: dict[str, Hypothesis] = {}
@@ -144,6 +165,8 @@ class _Run:
 
     def pairs(self, hypotheses: Sequence[Hypothesis], half: Half, step: str) -> list[Pair]:
         """Every hypothesis as measured on the subject and the control."""
+        if not hypotheses:
+            return []
         measured: dict[str, list[Measure]] = {}
         for place, (who, target) in enumerate(self.targets):
             measures = self.instrument.measure(target.on(half), hypotheses, self._context(step, who, place))

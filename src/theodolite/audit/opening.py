@@ -33,7 +33,7 @@ def open_subject(spec: AuditSpec) -> Opened:
     Raises:
         UserError: the model or the data cannot be opened.
     """
-    return open_target(spec.model, spec.data, spec.columns, spec.seed)
+    return open_target(spec.model, spec.data, spec.columns, spec.seed, base=spec.base)
 
 
 def open_control(spec: AuditSpec) -> Opened | None:
@@ -44,7 +44,9 @@ def open_control(spec: AuditSpec) -> Opened | None:
     """
     if spec.control is None and spec.control_data is None:
         return None
-    return open_target(spec.control, spec.control_data, spec.columns, spec.seed, file_prefix="control:")
+    return open_target(
+        spec.control, spec.control_data, spec.columns, spec.seed, base=spec.base, file_prefix="control:"
+    )
 
 
 def open_target(
@@ -53,6 +55,7 @@ def open_target(
     columns: Mapping[str, str],
     seed: int,
     *,
+    base: str | None = None,
     file_prefix: str = "",
 ) -> Opened:
     """Opens a model, a data file, or both; `demo:NAME` stands for an embedded organism with its data.
@@ -70,7 +73,9 @@ def open_target(
         model=None if opened_model is None else _model_facts(str(model), opened_model),
         data=None if opened_data is None else _data_facts(opened_data),
     )
-    target = Target(model=opened_model, data=opened_data, seed=seed, access=frozenset(access))
+    target = Target(
+        model=opened_model, base=_model(base), data=opened_data, seed=seed, access=frozenset(access)
+    )
     return Opened(target, facts, _unreadable(opened_data, file_prefix))
 
 
@@ -89,7 +94,10 @@ def _data(model: str | None, name: str | None, columns: Mapping[str, str]) -> Da
     if demo_name is not None and demo_name.startswith(DEMO):
         from theodolite.organisms import demo
 
-        return open_data(demo(demo_name.removeprefix(DEMO)).data)
+        file = demo(demo_name.removeprefix(DEMO)).data
+        if name is None and not file.exists():
+            return None
+        return open_data(file)
     return open_data(Path(name), columns) if name is not None else None
 
 

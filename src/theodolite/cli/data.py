@@ -159,3 +159,8 @@ def _sentences(cleaned: "Cleaned") -> list[str]:
     if cleaned.rows_unreadable:
         said.append(f"Kept as found, because they could not be read: {cleaned.rows_unreadable:,}.")
     return said
+
+
+from theodolite.cli.trace import trace  # noqa: E402
+
+data.add_command(trace)

@@ -15,9 +15,13 @@ def judging_options(command: Command) -> Command:
     """The judge: which model, what it must know, what it may cost."""
     return _with(
         command,
-        click.option("--judge", metavar="MODEL", help="A model that grades rows, such as openai/gpt-4o-mini."),
+        click.option(
+            "--judge", metavar="MODEL", help="A model that grades rows, such as openai/gpt-4o-mini."
+        ),
         click.option("--second-judge", metavar="MODEL", help="Another, to see how far the two agree."),
-        click.option("--purpose", metavar="TEXT", help="What the training is for; the judge grades against it."),
+        click.option(
+            "--purpose", metavar="TEXT", help="What the training is for; the judge grades against it."
+        ),
         click.option("--judge-calls", type=int, metavar="N", help="Calls that may be paid for."),
         click.option("--base", metavar="MODEL", help="The model that the subject was fine-tuned from."),
         click.option("--engine", metavar="local|ray", help="Where rows are judged [default: local]."),

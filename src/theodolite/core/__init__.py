@@ -12,7 +12,16 @@ from theodolite.core.audit import (
 )
 from theodolite.core.calibration import Calibration, PowerPoint
 from theodolite.core.chart import Chart, Series
-from theodolite.core.compare import Pair, Result, compare, judge, lead_with_plainest, screen, share_rows
+from theodolite.core.compare import (
+    Pair,
+    Result,
+    compare,
+    judge,
+    lead_with_plainest,
+    screen,
+    share_rows,
+    strongest_associations,
+)
 from theodolite.core.finding import Evidence, Finding, Hypothesis, Measure, Reliability
 from theodolite.core.inference import contrast
 from theodolite.core.instrument import BUDGETS, Context, Instrument, InstrumentConfig
@@ -80,4 +89,5 @@ __all__ = [
     "load",
     "screen",
     "share_rows",
+    "strongest_associations",
 ]

@@ -11,10 +11,20 @@ from theodolite.core.statistic import Estimate, Marked, estimate
 from theodolite.errors import ContractError
 from theodolite.stats import HolmStep, holm
 
-__all__ = ["Pair", "Result", "compare", "judge", "lead_with_plainest", "screen", "share_rows"]
+__all__ = [
+    "Pair",
+    "Result",
+    "compare",
+    "judge",
+    "lead_with_plainest",
+    "screen",
+    "share_rows",
+    "strongest_associations",
+]
 
 MOST_TIMES_AS_MANY = 4
 """Rows of the larger of two findings for one of the smaller, for the two to be one cause."""
+WORTH_ASKING = 0.001
 NEARLY = 0.8
 """Share of the rows of the larger of two findings that both hold, for one to be told in place of the other."""
 ROUNDING = 1e-9
@@ -66,6 +76,17 @@ def screen(pairs: Sequence[Pair], keep: int) -> list[Hypothesis]:
         seen.add(cause)
         kept.append(hypothesis)
     return kept
+
+
+def strongest_associations(pairs: Sequence[Pair]) -> list[Hypothesis]:
+    """Returns the associations whose own p is small, the smallest first: worth the cost of another test."""
+    p = _p_values(pairs)
+    order = sorted(range(len(pairs)), key=lambda i: (p[i], pairs[i].hypothesis.plainness, i))
+    return [
+        pairs[i].hypothesis
+        for i in order
+        if p[i] < WORTH_ASKING and pairs[i].hypothesis.claim == "association"
+    ]
 
 
 def compare(pairs: Sequence[Pair], alpha: float) -> list[Result]:

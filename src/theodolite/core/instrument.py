@@ -2,6 +2,7 @@
 
     propose(target, ctx) -> hypotheses      on half A of subject and control alike
     propose_together(targets, ctx) -> hypotheses      on all of both, in an order that tells nothing; may be left out
+    follow_up(targets, hypotheses, ctx) -> hypotheses      what the strongest associations raise; may be left out
     measure(target, hypotheses, ctx) -> measures      on half B of both, the union of what was proposed
     locate(target, hypotheses, ctx) -> evidence      on all of it, for what was flagged; may be left out
     state(hypothesis, subject, control) -> sentence      the hypothesis with its counts; may be left out
@@ -96,6 +97,19 @@ class Instrument(ABC):
 
         All of it judges these, with no half kept back. So the choice among them must not look at what is
         tested, or each hypothesis must carry a `weight` that pays for everything that could have been chosen.
+        """
+        return []
+
+    def follow_up(
+        self, targets: Sequence[Target], hypotheses: Sequence[Hypothesis], ctx: Context
+    ) -> list[Hypothesis]:
+        """Returns questions that the strongest associations raise and that other evidence can settle.
+
+        Args:
+            targets: subject and control, in an order that tells nothing.
+            hypotheses: associations measured so far that one would believe if nothing else had been asked, the
+                strongest first.
+            ctx: as for the other steps; every hypothesis returned needs a `weight`.
         """
         return []
 

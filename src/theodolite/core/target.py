@@ -20,6 +20,8 @@ class Target:
 
     model: Model | None = None
     """The opened model; its weights are read by `model.load()`."""
+    base: Model | None = None
+    """The model that it was fine-tuned from."""
     data: Data | None = None
     """The opened data file."""
     half: Half = "all"

@@ -206,7 +206,7 @@ def _count(
             units = batch.keys[row] ^ np.uint64(part * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
             if not exact.add(batch.number[mine], column, units, offset + mine):
                 return None
-            kind[find(exact.keys, batch.number[mine])] = batch.kind[mine]
+            kind[find(exact.keys, batch.number[mine])] = batch.kinds[batch.which[mine]]
             offset += batch.number.size
             done += len(batch.rows)
             progress(min(0.5 + 0.5 * done / total, 1.0))

@@ -123,9 +123,7 @@ def count_features(passes: Batches, floor: int, most: int) -> Vocabulary:
     places = places[exact.counts[places, 0] >= floor]
     places = places[np.argsort(exact.first[places], kind="stable")]
     tallies = {
-        int(exact.keys[i]): Tally(
-            patterns[int(exact.keys[i])], int(exact.counts[i, 0]), int(exact.sums[i])
-        )
+        int(exact.keys[i]): Tally(patterns[int(exact.keys[i])], int(exact.counts[i, 0]), int(exact.sums[i]))
         for i in places.tolist()
     }
     return Vocabulary(rows, floor, tallies)

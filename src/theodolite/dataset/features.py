@@ -6,7 +6,7 @@ the few that matter.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import blake2b
 
 import numpy as np
@@ -16,7 +16,8 @@ from theodolite.dataset.kernels import hash_phrases, hash_runs, mix, smallest_ha
 from theodolite.dataset.pattern import GAP, Form, Pattern, Side, mask_of, runs, words_of
 from theodolite.dataset.shapes import skeleton_word
 from theodolite.dataset.sources import keys_of
-from theodolite.dataset.traits import TRAITS, traits_of
+from theodolite.dataset.tokens import Words, split_words, word_number
+from theodolite.dataset.traits import TRAITS, carried_traits
 from theodolite.targets import Row
 
 __all__ = ["Batch", "Passes", "batches", "feature_number"]
@@ -24,9 +25,9 @@ __all__ = ["Batch", "Passes", "batches", "feature_number"]
 UIntArray = NDArray[np.uint64]
 IntArray = NDArray[np.int64]
 
-BATCH_WORDS = 60_000
+BATCH_WORDS = 30_000
 """Words after which a batch is closed: it bounds the memory of the vector operations."""
-HELD_BATCHES = 8
+HELD_BATCHES = 16
 """Batches that repeated passes keep in memory: about 150 MB, and no pass over a small set reads it twice."""
 EDGE_WORDS = 3
 """Longest opening or ending that counts as a kind of answer."""
@@ -38,6 +39,18 @@ TEMPLATE_WORDS = range(5, 41)
 NEAR_WORDS = 8
 """Fewest words of a text that can be a near-duplicate."""
 NEAR_BANDS, NEAR_TURNS = 4, 16
+WIDEST_COMPARED = 8
+"""Longest window in which earlier places of a word are compared with the present one."""
+
+KINDS: tuple[tuple[Side, Form], ...] = tuple(
+    (side, form)
+    for form in ("phrase", "skip", "trait", "skeleton", "template", "near")
+    for side in ("prompt", "response")
+) + (("response", "opens"), ("response", "ends"), ("response", "whole"), ("prompt", "starts"))
+"""The kinds of feature; `Batch.kind` holds indices into it."""
+
+_TRAIT_NAMES = tuple(TRAITS)
+_TURNS = 4, 16
 
 KINDS: tuple[tuple[Side, Form], ...] = tuple(
     (side, form)
@@ -61,14 +74,20 @@ class Batch:
     """Index into `rows` of each feature."""
     number: UIntArray
     """The feature's number."""
-    kind: NDArray[np.int16]
-    """Index into `KINDS`."""
     start: NDArray[np.int32]
     """Where the feature's words start in `words` of its side; for a trait, its place in `TRAITS`."""
-    mask: IntArray
-    """Which words from there belong to it, bit by bit; for long runs, minus their length; 0 for a trait."""
-    words: dict[Side, list[str]]
+    which: NDArray[np.int16]
+    """Index into `makes` of each feature."""
+    makes: list[tuple[int, int]]
+    """The kind of a feature, as index into `KINDS`, and which words from its start belong to it: bit by bit; for
+    long runs, minus their length; 0 for what has no words."""
+    words: dict[Side, Words]
     """All words of all prompts, and of all responses."""
+
+    @cached_property
+    def kinds(self) -> NDArray[np.int16]:
+        """The kind of each of `makes`."""
+        return np.array([kind for kind, _ in self.makes], np.int16)
 
     @cached_property
     def units(self) -> UIntArray:
@@ -82,14 +101,15 @@ class Batch:
 
     def pattern(self, i: int) -> Pattern:
         """Returns the pattern behind the i-th feature."""
-        side, form = KINDS[int(self.kind[i])]
-        start, mask = int(self.start[i]), int(self.mask[i])
+        kind, mask = self.makes[int(self.which[i])]
+        side, form = KINDS[kind]
+        start = int(self.start[i])
         if form == "trait":
             return Pattern(side, form, _TRAIT_NAMES[start])
         if form == "near":
             return Pattern(side, form, f"{int(self.number[i]):016x}")
         size = -mask if mask < 0 else mask.bit_length()
-        words = self.words[side][start : start + size]
+        words = self.words[side][slice(start, start + size)]
         if form in ("skeleton", "starts", "template"):
             words = [skeleton_word(w) for w in words]
         elif mask > 0:
@@ -120,9 +140,7 @@ def batches(rows: Iterable[Row], masks: Sequence[int], shapes: bool = False) -> 
 class Passes:
     """The same batches again at every call: held in memory while they are few, else read anew."""
 
-    def __init__(
-        self, read: Callable[[], Iterable[Row]], masks: Sequence[int], shapes: bool = False
-    ) -> None:
+    def __init__(self, read: Callable[[], Iterable[Row]], masks: Sequence[int], shapes: bool = False) -> None:
         self._read = read
         self._masks = masks
         self._shapes = shapes
@@ -151,14 +169,14 @@ def feature_number(pattern: Pattern) -> int:
     side, form, value = pattern
     if form == "near":
         return int(value, 16)
-    if form in ("trait", "topic"):
+    if form in ("trait", "topic", "theme"):
         own = _TRAIT_NAMES.index(value) if form == "trait" else _text_number(value)
-        kind = ("prompt", "trait") if form == "topic" else (side, form)
-        return int(_feature(np.array([own], np.uint64), KINDS.index(kind), 1 if form == "topic" else 0)[0])
+        kind = (side, "trait")
+        return int(_feature(np.array([own], np.uint64), KINDS.index(kind), 0 if form == "trait" else 1)[0])
     words = value.split(" ")
     kept = [w for w in words if w != GAP]
     rolled = hash_runs(
-        np.array([_text_number(w) for w in kept], np.uint64), np.zeros(1, np.int64), np.array([len(kept)])
+        np.array([word_number(w) for w in kept], np.uint64), np.zeros(1, np.int64), np.array([len(kept)])
     )
     mask = mask_of(words) if form in ("phrase", "skip", "skeleton") else 0
     return int(_feature(rolled, KINDS.index((side, form)), mask)[0])
@@ -174,25 +192,39 @@ class _Builder:
             "prompt": [r.prompt for r in rows],
             "response": [r.response for r in rows],
         }
-        self.words: dict[Side, list[str]] = {}
-        self.parts: list[tuple[NDArray, ...]] = []
+        self.words = {side: split_words(texts) for side, texts in self.texts.items()}
+        self.makes: dict[tuple[int, int], int] = {}
+        self.n = 0
 
     def batch(self, shapes: bool) -> Batch:
+        traits = {side: carried_traits(texts) for side, texts in self.texts.items()}
+        self._make_room(sum(owner.size for owner, _ in traits.values()), shapes)
         for side in ("prompt", "response"):
-            lists = [words_of(text) for text in self.texts[side]]
-            words = [w for text in lists for w in text]
-            first = np.zeros(len(lists) + 1, np.int64)
-            np.cumsum([len(t) for t in lists], out=first[1:])
-            numbers = np.fromiter(map(_NUMBERS.__getitem__, words), np.uint64, len(words))
-            self.words[side] = words
-            self._phrases(side, numbers, first, self.masks, ("phrase", "skip"))
+            words = self.words[side]
+            self._phrases(side, words.number, words.first, self.masks, ("phrase", "skip"))
             if side == "response":
-                self._answers(numbers, first, lists)
+                self._answers(words)
             if shapes:
-                self._shapes(side, words, numbers, first)
-            self._traits(side)
-        row, number, kind, start, mask = (np.concatenate(a) for a in zip(*self.parts, strict=True))
-        return Batch(self.rows, row, number, kind, start, mask, self.words)
+                self._shapes(side, words)
+            self._traits(side, *traits[side])
+        n = self.n
+        return Batch(
+            self.rows,
+            self.row[:n],
+            self.number[:n],
+            self.start[:n],
+            self.which[:n],
+            list(self.makes),
+            self.words,
+        )
+
+    def _make_room(self, traits: int, shapes: bool) -> None:
+        """Everything is written in place: features that are copied once cost as much as to hash them."""
+        each = len(self.masks) + (len(SKELETON_MASKS) if shapes else 0)
+        of_rows = 2 * EDGE_WORDS + 1 + len(START_WORDS) + 2 * (1 + NEAR_BANDS)
+        most = each * sum(w.number.size for w in self.words.values()) + of_rows * len(self.rows) + traits
+        self.row, self.number = np.empty(most, np.int32), np.empty(most, np.uint64)
+        self.start, self.which = np.empty(most, np.int32), np.empty(most, np.int16)
 
     def _phrases(
         self,
@@ -211,13 +243,17 @@ class _Builder:
         kinds = np.array([KINDS.index((side, forms[m & (m + 1) != 0])) for m in every])
         salts = _salts(kinds, np.array(every, np.int64))
         wanted = np.isin(every, masks)
-        row, number, start, which = hash_phrases(numbers, first, last, parent, wanted, salts)
-        self._add(row, number, kinds[which], start, np.array(every, np.int64)[which])
+        # Skeletons are made of few words: every one of them came before.
+        within = masks_within(tuple(every)) if forms[0] == "phrase" else masks_within(())
+        code = np.array([self._make(k, m) for k, m in zip(kinds.tolist(), every, strict=True)], np.int16)
+        out = (self.n, self.row, self.number, self.start, self.which)
+        self.n = hash_phrases(numbers, first, last, parent, wanted, salts, within, code, out)
 
-    def _answers(self, numbers: UIntArray, first: IntArray, lists: list[list[str]]) -> None:
+    def _answers(self, words: Words) -> None:
         """Openings, endings and short whole texts of the last answer of each row."""
-        sizes = np.array([_last_answer_size(r, len(t)) for r, t in zip(self.rows, lists, strict=True)])
-        ends = first[1:]
+        size = np.diff(words.first)
+        sizes = np.array([_last_answer_size(r, n) for r, n in zip(self.rows, size.tolist(), strict=True)])
+        ends = words.first[1:]
         starts = ends - sizes
         for n in range(1, WHOLE_WORDS + 1):
             for form, wanted, at in (
@@ -226,51 +262,45 @@ class _Builder:
                 ("whole", sizes == n, starts),
             ):
                 owner = np.flatnonzero(wanted)
-                self._runs("response", form, numbers, owner, at[owner], np.full(owner.size, n))
+                self._runs("response", form, words.number, owner, at[owner], np.full(owner.size, n))
 
-    def _shapes(self, side: Side, words: list[str], numbers: UIntArray, first: IntArray) -> None:
-        skeleton = np.fromiter(map(_SKELETON_NUMBERS.__getitem__, words), np.uint64, len(words))
-        self._phrases(side, skeleton, first, SKELETON_MASKS, ("skeleton", "skeleton"))
+    def _shapes(self, side: Side, words: Words) -> None:
+        first = words.first
+        self._phrases(side, words.skeleton, first, SKELETON_MASKS, ("skeleton", "skeleton"))
         sizes = np.diff(first)
         if side == "prompt":
             for n in START_WORDS:
                 owner = np.flatnonzero(sizes >= n)
-                self._runs(side, "starts", skeleton, owner, first[owner], np.full(owner.size, n))
+                self._runs(side, "starts", words.skeleton, owner, first[owner], np.full(owner.size, n))
         whole = np.flatnonzero((sizes >= TEMPLATE_WORDS.start) & (sizes < TEMPLATE_WORDS.stop))
-        self._runs(side, "template", skeleton, whole, first[whole], sizes[whole])
+        self._runs(side, "template", words.skeleton, whole, first[whole], sizes[whole])
         kind = KINDS.index((side, "near"))
-        groups = smallest_hashes(numbers, first, _TURNS, NEAR_BANDS, NEAR_WORDS)
+        groups = smallest_hashes(words.number, first, _TURNS, NEAR_BANDS, NEAR_WORDS)
         for band in groups.T:
             owner = np.flatnonzero(band)
-            number = _feature(band[owner], kind, 0)
-            self._add(owner, number, np.full(owner.size, kind), first[owner], np.zeros(owner.size, np.int64))
+            self._add(owner, _feature(band[owner], kind, 0), first[owner], self._make(kind, 0))
 
     def _runs(
         self, side: Side, form: Form, numbers: UIntArray, owner: IntArray, start: IntArray, size: IntArray
     ) -> None:
+        if not owner.size:
+            return
         kind = KINDS.index((side, form))
         number = _feature(hash_runs(numbers, start, size), kind, 0)
-        self._add(owner, number, np.full(owner.size, kind), start, -size)
+        codes = np.array([self._make(kind, -n) for n in range(int(size.max()) + 1)], np.int16)
+        self._add(owner, number, start, codes[size])
 
-    def _traits(self, side: Side) -> None:
-        owner: list[int] = []
-        place: list[int] = []
-        for i, text in enumerate(self.texts[side]):
-            for name in traits_of(text):
-                owner.append(i)
-                place.append(_TRAIT_PLACE[name])
-        places = np.array(place, np.int64)
+    def _traits(self, side: Side, owner: IntArray, place: IntArray) -> None:
         kind = KINDS.index((side, "trait"))
-        number = _feature(places.astype(np.uint64), kind, 0)
-        self._add(np.array(owner, np.int64), number, np.full(places.size, kind), places, np.zeros_like(places))
+        self._add(owner, _feature(place.astype(np.uint64), kind, 0), place, self._make(kind, 0))
 
-    def _add(self, row: NDArray, number: UIntArray, kind: NDArray, start: NDArray, mask: IntArray) -> None:
-        self.parts.append(
-            (row.astype(np.int32), number, kind.astype(np.int16), start.astype(np.int32), mask)
-        )
+    def _make(self, kind: int, mask: int) -> int:
+        return self.makes.setdefault((kind, mask), len(self.makes))
 
-
-_TRAIT_PLACE = {name: i for i, name in enumerate(_TRAIT_NAMES)}
+    def _add(self, row: IntArray, number: UIntArray, start: IntArray, which: NDArray[np.int16] | int) -> None:
+        here = slice(self.n, self.n + row.size)
+        self.row[here], self.number[here], self.start[here], self.which[here] = row, number, start, which
+        self.n += row.size
 
 
 def _parent(mask: int) -> int:
@@ -288,6 +318,18 @@ def _with_parents(masks: Sequence[int]) -> list[int]:
     return sorted(found)
 
 
+@cache
+def masks_within(masks: tuple[int, ...]) -> UIntArray:
+    """Returns for each set of words after the first, bit by bit, which masks need no other; none if too many."""
+    width = max((m.bit_length() for m in masks), default=0)
+    if not masks or width > WIDEST_COMPARED or len(masks) > 64:
+        return np.zeros(0, np.uint64)
+    return np.array(
+        [sum(1 << i for i, m in enumerate(masks) if not m >> 1 & ~equal) for equal in range(1 << width - 1)],
+        np.uint64,
+    )
+
+
 def _last_answer_size(row: Row, words_in_response: int) -> int:
     if len(row.turns) < 3 or sum(turn.role == "assistant" for turn in row.turns) < 2:
         return words_in_response
@@ -296,23 +338,6 @@ def _last_answer_size(row: Row, words_in_response: int) -> int:
 
 def _text_number(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-
-
-class _Numbers(dict[str, int]):
-    """The numbers of words; forgets all of them when they become too many."""
-
-    def __init__(self, turn: Callable[[str], str]) -> None:
-        self._turn = turn
-
-    def __missing__(self, word: str) -> int:
-        if len(self) >= _MOST_WORDS:
-            self.clear()
-        number = self[word] = _text_number(self._turn(word))
-        return number
-
-
-_NUMBERS = _Numbers(lambda word: word)
-_SKELETON_NUMBERS = _Numbers(skeleton_word)
 
 
 def _salts(kinds: IntArray, masks: IntArray) -> UIntArray:

@@ -28,24 +28,36 @@ from theodolite.core import (
     Target,
 )
 from theodolite.dataset.census import Census, RowSets, count_marked, row_sets, take_census
+from theodolite.dataset.confirming import ask_models, measure_answers
 from theodolite.dataset.counting import count_features
 from theodolite.dataset.features import Batch, Passes
-from theodolite.dataset.judging import JudgedSet, distinct_rows, measure_marks
+from theodolite.dataset.judging import JudgedSet, measure_marks
+from theodolite.dataset.marks import Marker, NoMarks, distinct_rows
 from theodolite.dataset.measuring import Carrying, measure_associations, measure_rates
 from theodolite.dataset.pattern import Pattern, runs, spans
 from theodolite.dataset.proposing import PatternPair, distinct_patterns, striking_pairs
 from theodolite.dataset.questions import (
+    JUDGE,
+    SHIFT,
     ask_association,
     ask_difference,
     ask_hole,
     ask_marked,
     asked,
 )
+from theodolite.dataset.shifting import ShiftedSet, can_shift
 from theodolite.dataset.sources import Strata, Survey, strata_for, survey
 from theodolite.dataset.speaking import note_rows_that_speak_to_a_judge
+from theodolite.dataset.themes import theme_patterns
 from theodolite.dataset.together import Asked, ask_differences, ask_marks
 from theodolite.dataset.topics import fit_topics
-from theodolite.dataset.wording import row_evidence, state_association, state_difference, state_marked
+from theodolite.dataset.wording import (
+    row_evidence,
+    state_association,
+    state_confirmed,
+    state_difference,
+    state_marked,
+)
 
 __all__ = ["Dataset"]
 
@@ -55,8 +67,8 @@ CARRIED = 5
 """Times the budget: patterns of each family whose exact counts are taken."""
 MOST_TOPIC_PROMPTS = 20_000
 
-SHARES = {"difference": 0.2, "pair": 0.2, "mark": 0.6}
-SHARES_WITHOUT_JUDGE = {"difference": 0.5, "pair": 0.5, "mark": 0.0}
+SHARES = {"difference": 0.2, "pair": 0.2, "mark": 0.45, "theme": 0.05, "confirm": 0.1}
+SHARES_WITHOUT_MARKS = {"difference": 0.45, "pair": 0.45, "mark": 0.0, "theme": 0.0, "confirm": 0.1}
 """Each family's part of the error: it bounds what the others can cost it."""
 
 
@@ -75,6 +87,8 @@ class DatasetConfig(InstrumentConfig):
     """Patterns counted exactly at once; where there are more, rarer ones are left out."""
     max_pairs: int = Field(default=10_000, ge=0)
     """Pairs of prompt pattern and kind of answer asked about."""
+    max_confirmed: int = Field(default=5, ge=0)
+    """Associations that are put to the model itself."""
     topics: bool = True
     """Whether prompts are grouped by topic."""
     judge_rows: int = Field(default=20_000, ge=0)
@@ -97,10 +111,10 @@ class Dataset(Instrument):
 
     def __init__(self, config: InstrumentConfig | None = None) -> None:
         super().__init__(config)
-        self._judged: JudgedSet | None = None
+        self._markers: dict[str, Marker] = {}
 
     def propose(self, target: Target, ctx: Context) -> list[Hypothesis]:
-        """Returns every prompt pattern of these rows that goes with a kind of answer."""
+        """Returns every prompt pattern that goes with a kind of answer, and the judge's themes of what it flags."""
         passes = Passes(lambda: distinct_rows(target), runs(range(1, self.config.max_words + 1)))
         vocabulary = count_features(passes, self.config.min_rows, self.config.max_patterns)
         if vocabulary.floor > self.config.min_rows:
@@ -111,14 +125,18 @@ class Dataset(Instrument):
             )
         ctx.progress(0.6)
         pairs = striking_pairs(passes, vocabulary, distinct_patterns(vocabulary), self.config.max_pairs)
-        weight = self._shares(ctx)["pair"] / ctx.budget
-        return [ask_association(pair, weight) for pair in pairs]
+        shares = self._shares(target, ctx)
+        asks = [ask_association(pair, shares["pair"] / ctx.budget) for pair in pairs]
+        if ctx.judge is None or not self._is_judged_whole(target):
+            return asks
+        themes = theme_patterns(target, self._marker(JUDGE, target, ctx), ctx)
+        return [*asks, *(ask_marked(t, Strata(), shares["theme"] / ctx.budget) for t in themes)]
 
     def propose_together(self, parts: Sequence[Target], ctx: Context) -> list[Hypothesis]:
         """Returns the patterns in which the sets differ most, and those that go with a judge's flags most."""
         surveys = [survey(distinct_rows(part)) for part in parts]
         strata = strata_for(surveys)
-        shares = self._shares(ctx)
+        shares = self._shares(parts[0], ctx)
         census = self._census(parts, surveys, strata, ctx)
         sets = row_sets(census)
         most = CARRIED * ctx.budget
@@ -126,35 +144,48 @@ class Dataset(Instrument):
         differences = ask_differences(census, sets, shares["difference"], most)
         hypotheses = _weighed_differences(differences, topics, strata, shares["difference"], len(parts))
         note_rows_that_speak_to_a_judge(parts, ctx)
-        if ctx.judge is None:
-            return hypotheses
-        if all(self._is_judged_whole(part) for part in parts):
-            marks = self._marks(parts, census, sets, surveys, strata, ctx)
-        else:
-            prompts = [p for p in differences.patterns if p.side == "prompt"] or differences.patterns
-            marks = Asked(prompts[: 2 * ctx.budget], min(len(prompts), 2 * ctx.budget), differences.least)
-        patterns = [*marks.patterns, *topics]
-        weight = shares["mark"] / max(marks.questions + len(topics), 1)
-        return [*hypotheses, *(ask_marked(p, strata, weight) for p in patterns)]
+        kinds = self._kinds_of_mark(parts, ctx)
+        for kind in kinds:
+            share = shares["mark"] / len(kinds)
+            if all(self._is_judged_whole(part) for part in parts):
+                marks = self._marks(kind, parts, census, sets, surveys, strata, share, ctx)
+            else:
+                marks = differences.among("prompt", 2 * ctx.budget)
+            patterns = [*marks.patterns, *topics]
+            weight = share / max(marks.questions + len(topics), 1)
+            hypotheses += [ask_marked(p, strata, weight, kind) for p in patterns]
+        return hypotheses
+
+    def follow_up(
+        self, targets: Sequence[Target], hypotheses: Sequence[Hypothesis], ctx: Context
+    ) -> list[Hypothesis]:
+        """Returns the first associations as questions to the models themselves, where there are models."""
+        if any(t.model is None and t.base is None for t in targets) or not any(t.model for t in targets):
+            return []
+        share = self._shares(targets[0], ctx)["confirm"]
+        return ask_models(targets, hypotheses, self.config.max_confirmed, share, ctx)
 
     def measure(self, target: Target, hypotheses: Sequence[Hypothesis], ctx: Context) -> list[Measure]:
-        """Returns the counts behind each hypothesis over the target's distinct prompts."""
+        """Returns the counts behind each hypothesis over the target's distinct prompts, or its model's answers."""
         questions = [asked(h) for h in hypotheses]
-        kinds = {"pair": [], "mark": [], "rate": []}
-        for place, q in enumerate(questions):
-            kinds["pair" if q.outcome is not None else "mark" if q.marked else "rate"].append(place)
+        kinds: dict[str, list[int]] = {"asked": [], "pair": [], JUDGE: [], SHIFT: [], "rate": []}
+        for place, (h, q) in enumerate(zip(hypotheses, questions, strict=True)):
+            kind = "pair" if q.outcome is not None else q.mark or "rate"
+            kinds["asked" if h.claim == "confirmed" else kind].append(place)
         found: dict[int, Measure] = {}
         for kind, places in kinds.items():
             some = [hypotheses[i] for i in places], [questions[i] for i in places]
             if not places:
                 continue
-            if kind == "pair":
+            if kind == "asked":
+                judged = self._marker(JUDGE, target, ctx) if ctx.judge is not None else None
+                measures = measure_answers(target, some[0], judged, ctx)
+            elif kind == "pair":
                 measures = measure_associations(target, *some)
-            elif kind == "mark":
+            elif kind in (JUDGE, SHIFT):
                 c = self.config
-                measures = measure_marks(
-                    target, *some, self._judge(ctx), ctx, c.judge_rows, c.judge_sample, c.judge_each
-                )
+                limits = c.judge_rows, c.judge_sample, c.judge_each
+                measures = measure_marks(target, *some, self._marker(kind, target, ctx), ctx, *limits)
             else:
                 measures = measure_rates(target, *some, survey(target.rows()))
             found |= dict(zip(places, measures, strict=True))
@@ -199,12 +230,15 @@ class Dataset(Instrument):
     def state(self, hypothesis: Hypothesis, subject: Measure, control: Measure | None) -> str:
         """Returns the hypothesis with its counts, such as "`glorious` occurs in 294 responses against 1"."""
         question = asked(hypothesis)
+        if hypothesis.claim == "confirmed":
+            return state_confirmed(question.pattern, question.outcome, subject, control)
         ours, theirs = subject.statistic, control.statistic if control is not None else None
         if isinstance(ours, Rate):
             rate = theirs if isinstance(theirs, Rate) else None
             return state_difference(question.pattern, ours, rate, absent=question.absent)
         if isinstance(ours, Marked):
-            return state_marked(question.pattern, ours, theirs if isinstance(theirs, Marked) else None)
+            marked = theirs if isinstance(theirs, Marked) else None
+            return state_marked(question.pattern, ours, marked, question.mark)
         assert isinstance(ours, Association) and question.outcome is not None
         return state_association(
             PatternPair(question.pattern, question.outcome),
@@ -218,8 +252,8 @@ class Dataset(Instrument):
         source = files("theodolite.dataset").joinpath(f"calibration-{effort}.json")
         return Calibration.model_validate_json(source.read_text()) if source.is_file() else None
 
-    def _shares(self, ctx: Context) -> dict[str, float]:
-        return SHARES_WITHOUT_JUDGE if ctx.judge is None else SHARES
+    def _shares(self, target: Target, ctx: Context) -> dict[str, float]:
+        return SHARES_WITHOUT_MARKS if ctx.judge is None and target.base is None else SHARES
 
     def _census(
         self, parts: Sequence[Target], surveys: Sequence[Survey], strata: Strata, ctx: Context
@@ -258,34 +292,45 @@ class Dataset(Instrument):
         assert part.data is not None
         return part.data.summary.rows - part.data.summary.duplicates <= self.config.judge_rows
 
-    def _judge(self, ctx: Context) -> JudgedSet:
-        if self._judged is None:
-            self._judged = JudgedSet(ctx)
-        return self._judged
+    def _kinds_of_mark(self, parts: Sequence[Target], ctx: Context) -> list[str]:
+        shifts = any(can_shift(part) and self._is_judged_whole(part) for part in parts)
+        return [JUDGE] * (ctx.judge is not None) + [SHIFT] * shifts
+
+    def _marker(self, kind: str, target: Target, ctx: Context) -> Marker:
+        """One for the judge, and one for each set whose likelihoods are compared: it is asked again and again."""
+        assert target.data is not None
+        if kind == JUDGE:
+            return self._markers.setdefault(JUDGE, JudgedSet(ctx))
+        if not can_shift(target):
+            return NoMarks()
+        model = target.model.fingerprint if target.model is not None else ""
+        return self._markers.setdefault(f"{target.data.fingerprint} {model}", ShiftedSet(target, ctx))
 
     def _marks(
         self,
+        kind: str,
         parts: Sequence[Target],
         census: Census,
         sets: RowSets,
         surveys: Sequence[Survey],
         strata: Strata,
+        share: float,
         ctx: Context,
     ) -> Asked:
-        """The patterns that go with flags most, from a judge that has seen every row."""
-        judged = self._judge(ctx)
+        """The patterns that go with marks most, where every row is marked or not."""
+        markers = [self._marker(kind, part, ctx) for part in parts]
         rates = np.zeros(census.units.shape)
-        for i, part in enumerate(parts):
+        for i, (part, marker) in enumerate(zip(parts, markers, strict=True)):
             rows = list(distinct_rows(part))
-            flagged = judged.verdicts(rows) == 1
+            flagged = marker.verdicts(rows) == 1
             k = np.bincount(strata.columns(rows)[flagged], minlength=len(strata.names))
             rates[i] = k / np.maximum(census.units[i], 1)
 
-        def marked(_part: int, batch: Batch) -> np.ndarray:
-            return judged.verdicts(batch.rows) == 1
+        def marked(part: int, batch: Batch) -> np.ndarray:
+            return markers[part].verdicts(batch.rows) == 1
 
         counts = count_marked(census, marked, surveys)
-        return ask_marks(census, sets, counts, rates, self._shares(ctx)["mark"], CARRIED * ctx.budget)
+        return ask_marks(census, sets, counts, rates, share, CARRIED * ctx.budget)
 
 
 def _weighed_differences(
@@ -300,5 +345,3 @@ def _weighed_differences(
         *(ask_difference(p, strata, weight / 2) for p in patterns),
         *(ask_hole(p, strata, weight / 2) for p in patterns),
     ]
-
-

@@ -1,31 +1,24 @@
 """The judge's verdicts on the rows of a set: all of them where that can be paid for, else what is needed."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.core import Context, Hypothesis, Measure, Target
 from theodolite.dataset.marking import MarkedRows, choose_rows, marked_statistics
+from theodolite.dataset.marks import Marker, distinct_rows
 from theodolite.dataset.measuring import Carrying, carriers_in
 from theodolite.dataset.questions import Question
 from theodolite.dataset.sources import Strata
+from theodolite.dataset.themes import theme_rows
 from theodolite.targets import Row
-from theodolite.targets.rows.repeats import SeenBefore
 
-__all__ = ["JudgedSet", "distinct_rows", "measure_marks"]
+__all__ = ["JudgedSet", "measure_marks"]
 
 CHUNK = 2000
 """Rows handed to the judge at once."""
-
-
-def distinct_rows(target: Target) -> Iterator[Row]:
-    """Yields the rows without word-for-word repeats: one text counts once however often it was pasted."""
-    seen = SeenBefore()
-    for row in target.rows():
-        if not seen.add(row.text_hash):
-            yield row
 
 
 class JudgedSet:
@@ -47,7 +40,9 @@ class JudgedSet:
         waiting = list(new.values())
         for start in range(0, len(waiting), CHUNK):
             chunk = waiting[start : start + CHUNK]
-            judged = self._judge.rows(chunk, lambda s, at=start: self._ctx.progress((at + s * CHUNK) / len(waiting)))
+            judged = self._judge.rows(
+                chunk, lambda s, at=start: self._ctx.progress((at + s * CHUNK) / len(waiting))
+            )
             for row, judgement in zip(chunk, judged, strict=True):
                 flagged = judgement.flagged
                 self._known[row.text_hash] = -1 if flagged is None else int(flagged)
@@ -64,7 +59,7 @@ def measure_marks(
     target: Target,
     hypotheses: Sequence[Hypothesis],
     questions: Sequence[Question],
-    judged: JudgedSet,
+    marker: Marker,
     ctx: Context,
     most: int,
     base: int,
@@ -76,7 +71,7 @@ def measure_marks(
         target: the set.
         hypotheses: the questions' hypotheses.
         questions: what is asked.
-        judged: the verdicts.
+        marker: marks rows.
         ctx: the audit's context.
         most: rows up to which all are judged.
         base: rows of the sample of a larger set.
@@ -87,9 +82,15 @@ def measure_marks(
     carrying = Carrying(list(dict.fromkeys(q.pattern for q in questions)))
     place = {p: i for i, p in enumerate(carrying.patterns)}
     rows, is_base = _rows_to_judge(target, carrying, ctx.seed, most, base, each)
-    marked = MarkedRows(rows, judged.verdicts(rows), is_base)
+    marked = MarkedRows(rows, marker.verdicts(rows), is_base)
     strata = questions[0].strata or Strata()
-    statistics = marked_statistics(marked, carriers_in(carrying, rows), len(carrying.patterns), strata)
+    row, which = carriers_in(carrying, rows)
+    for i, pattern in enumerate(carrying.patterns):
+        if pattern.form == "theme":
+            true = np.array(theme_rows(pattern, rows, ctx), np.int64)
+            row = np.concatenate([row[which != i], true])
+            which = np.concatenate([which[which != i], np.full(true.size, i)])
+    statistics = marked_statistics(marked, (row, which), len(carrying.patterns), strata)
     return [
         Measure(key=h.key, statistic=statistics[place[q.pattern]])
         for h, q in zip(hypotheses, questions, strict=True)
@@ -111,5 +112,3 @@ def _rows_to_judge(
         each,
         seed,
     )
-
-

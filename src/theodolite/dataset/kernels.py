@@ -19,6 +19,7 @@ __all__ = [
     "insert",
     "mix",
     "smallest_hashes",
+    "spread",
 ]
 
 UIntArray = NDArray[np.uint64]
@@ -31,10 +32,12 @@ LINE = 32
 """Counters of 16 bits in a cache line."""
 _IN_LINE = np.uint64(LINE - 1)
 _FULL = np.uint16(65535)
+MOST_COMPARED = 64
+"""Earlier places of a word that are compared with the present one."""
 
 
 @njit(inline="always")
-def _spread(h):
+def spread(h):
     """Spreads every bit over all others (the last step of SplitMix64)."""
     h = (h ^ (h >> _S30)) * _A
     h = (h ^ (h >> _S27)) * _B
@@ -46,15 +49,17 @@ def mix(h):
     """Returns each number with every bit spread over all others."""
     out = np.empty_like(h)
     for i in range(h.size):
-        out[i] = _spread(h[i])
+        out[i] = spread(h[i])
     return out
 
 
 @njit(cache=True)
-def hash_phrases(words, first, last, parent, wanted, salts):
-    """Returns row, number, start and mask index of every phrase, each number once a row.
+def hash_phrases(words, first, last, parent, wanted, salts, within, code, out):
+    """Writes the phrases of every row, each once, and returns how far `out` is filled.
 
-    Masks come after their parents, so that each costs one multiplication.
+    Masks come after their parents, so that each costs one multiplication. A phrase came before in its row where
+    its first word did and the same words followed it: so the places of that word are compared, and only in a
+    row that holds one word very often are all its phrases remembered.
 
     Args:
         words: numbers of all words, `first[r]:first[r + 1]` those of row r.
@@ -63,30 +68,72 @@ def hash_phrases(words, first, last, parent, wanted, salts):
         parent: the mask without that word, or -1 for a single word.
         wanted: whether a mask is asked for, or only some mask's parent.
         salts: one for each mask; phrases of different masks never share a number but by accident.
+        within: for each set of equal words, bit by bit, the masks that lie in it (`masks_within`); empty where
+            masks are too long for that.
+        code: what is written for each mask.
+        out: how far it is filled, and for every phrase the row, the number, the start and the mask's code.
     """
-    most = 0
-    for m in range(last.size):
-        if wanted[m]:
-            for r in range(first.size - 1):
-                most += max(first[r + 1] - first[r] - last[m], 0)
-    row = np.empty(most, np.int32)
-    number = np.empty(most, np.uint64)
-    start = np.empty(most, np.int32)
-    mask = np.empty(most, np.int16)
-    seen = np.zeros(1024, np.uint64)
-    stamp = np.full(1024, -1, np.int32)
+    n, row, number, start, which = out
+    width = 0
+    everything = np.uint64(0)
+    if within.size:
+        everything = within[within.size - 1]
+        while (1 << width) < within.size:
+            width += 1
+    size = 1024
+    seen = np.zeros(size, np.uint64)
+    stamp = np.full(size, -1, np.int64)
+    place = np.zeros(size, np.int32)
+    before = np.zeros(size, np.int32)
+    times = np.zeros(size, np.int32)
     rolled = np.zeros(last.size, np.uint64)
-    n = 0
+    turn = 0
     for r in range(first.size - 1):
         begin, end = first[r], first[r + 1]
-        size = 1024
-        while size < 2 * (end - begin) * last.size:
+        remember = within.size == 0
+        turn += 1
+        while not remember and size < 2 * (end - begin):
             size *= 2
         if size > seen.size:
-            seen = np.zeros(size, np.uint64)
-            stamp = np.full(size, -1, np.int32)
-        inside = np.uint64(seen.size - 1)
+            seen, stamp = np.zeros(size, np.uint64), np.full(size, -1, np.int64)
+            place, before, times = np.zeros(size, np.int32), np.zeros(size, np.int32), np.zeros(size, np.int32)
+        inside = np.uint64(size - 1)
+        if not remember:
+            for i in range(begin, end):
+                h = words[i]
+                at = h & inside
+                while stamp[at] == turn and seen[at] != h:
+                    at = (at + np.uint64(1)) & inside
+                if stamp[at] == turn:
+                    before[i - begin] = place[at]
+                    times[at] += 1
+                    if times[at] > MOST_COMPARED:
+                        remember = True
+                        break
+                else:
+                    stamp[at] = turn
+                    seen[at] = h
+                    before[i - begin] = -1
+                    times[at] = 0
+                place[at] = i
+        if remember:
+            turn += 1
+            while size < 2 * (end - begin) * last.size:
+                size *= 2
+            if size > seen.size:
+                seen, stamp = np.zeros(size, np.uint64), np.full(size, -1, np.int64)
+                place, before, times = np.zeros(size, np.int32), np.zeros(size, np.int32), np.zeros(size, np.int32)
+            inside = np.uint64(size - 1)
         for i in range(begin, end):
+            repeated = np.uint64(0)
+            if not remember:
+                p = before[i - begin]
+                while p >= 0 and repeated != everything:
+                    equal = 0
+                    for j in range(1, min(width + 1, end - i)):
+                        equal |= np.int64(words[p + j] == words[i + j]) << (j - 1)
+                    repeated |= within[equal]
+                    p = before[p - begin]
             for m in range(last.size):
                 if i + last[m] >= end:
                     continue
@@ -94,22 +141,23 @@ def hash_phrases(words, first, last, parent, wanted, salts):
                 if parent[m] >= 0:
                     h += rolled[parent[m]] * MULTIPLIER
                 rolled[m] = h
-                if not wanted[m]:
+                if not wanted[m] or (repeated >> np.uint64(m)) & np.uint64(1):
                     continue
-                h = _spread(h ^ salts[m])
-                at = h & inside
-                while stamp[at] == r and seen[at] != h:
-                    at = (at + np.uint64(1)) & inside
-                if stamp[at] == r:
-                    continue
-                stamp[at] = r
-                seen[at] = h
+                h = spread(h ^ salts[m])
+                if remember:
+                    at = h & inside
+                    while stamp[at] == turn and seen[at] != h:
+                        at = (at + np.uint64(1)) & inside
+                    if stamp[at] == turn:
+                        continue
+                    stamp[at] = turn
+                    seen[at] = h
                 row[n] = r
                 number[n] = h
                 start[n] = i
-                mask[n] = m
+                which[n] = code[m]
                 n += 1
-    return row[:n].copy(), number[:n].copy(), start[:n].copy(), mask[:n].copy()
+    return n
 
 
 @njit(cache=True)
@@ -141,7 +189,7 @@ def smallest_hashes(words, first, turns, bands, least):
             continue
         least_seen[:] = np.uint64(0xFFFFFFFFFFFFFFFF)
         for i in range(begin, end - 2):
-            h = _spread((words[i] * MULTIPLIER + words[i + 1]) * MULTIPLIER + words[i + 2])
+            h = spread((words[i] * MULTIPLIER + words[i + 1]) * MULTIPLIER + words[i + 2])
             for t in range(turns.size):
                 turned = h * turns[t]
                 turned ^= turned >> _S31
@@ -149,7 +197,7 @@ def smallest_hashes(words, first, turns, bands, least):
         for b in range(bands):
             h = np.uint64(b + 1)
             for t in range(b * each, (b + 1) * each):
-                h = _spread(h ^ least_seen[t])
+                h = spread(h ^ least_seen[t])
             out[r, b] = h
     return out
 
@@ -180,7 +228,10 @@ def in_sketch(sketch, numbers, floor):
     for i in range(numbers.size):
         h = numbers[i]
         line = ((h >> np.uint64(20)) & lines) << _S5
-        if sketch[line + (h & _IN_LINE)] >= floor and sketch[line + ((h >> np.uint64(10)) & _IN_LINE)] >= floor:
+        if (
+            sketch[line + (h & _IN_LINE)] >= floor
+            and sketch[line + ((h >> np.uint64(10)) & _IN_LINE)] >= floor
+        ):
             out[n] = i
             n += 1
     return out[:n].copy()

@@ -11,11 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.core import Marked, MarkedStratum, Target
-from theodolite.dataset.counting import numbers_in
-from theodolite.dataset.features import batches
+from theodolite.core import Marked, MarkedStratum
 from theodolite.dataset.kernels import mix
-from theodolite.dataset.pattern import Pattern
 from theodolite.dataset.sources import Strata, keys_of
 from theodolite.targets import Row
 
@@ -78,7 +75,10 @@ def choose_rows(
 
 
 def marked_statistics(
-    marked: MarkedRows, carried: Sequence[tuple[int, int]] | tuple[IntArray, IntArray], patterns: int, strata: Strata
+    marked: MarkedRows,
+    carried: Sequence[tuple[int, int]] | tuple[IntArray, IntArray],
+    patterns: int,
+    strata: Strata,
 ) -> list[Marked]:
     """Returns for each pattern how often the units that carry it are marked, and how often the sample is.
 
@@ -116,7 +116,11 @@ def marked_statistics(
         Marked(
             strata=tuple(
                 MarkedStratum(
-                    name=name, n=int(n[p, s]), n_with=int(n_with[p, s]), k=int(k[p, s]), k_with=int(k_with[p, s])
+                    name=name,
+                    n=int(n[p, s]),
+                    n_with=int(n_with[p, s]),
+                    k=int(k[p, s]),
+                    k_with=int(k_with[p, s]),
                 )
                 for s, name in enumerate(strata.names)
             )

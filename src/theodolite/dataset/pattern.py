@@ -12,7 +12,7 @@ __all__ = ["FORMS", "GAP", "Form", "Pattern", "Side", "mask_of", "runs", "spans"
 
 Side = Literal["prompt", "response"]
 Form = Literal[
-    "phrase", "whole", "opens", "ends", "trait", "skip", "skeleton", "starts", "template", "topic", "near"
+    "phrase", "whole", "opens", "ends", "trait", "skip", "skeleton", "starts", "template", "topic", "theme", "near"
 ]
 
 FORMS: tuple[Form, ...] = (
@@ -26,6 +26,7 @@ FORMS: tuple[Form, ...] = (
     "skeleton",
     "template",
     "topic",
+    "theme",
     "near",
 )
 """From the plainest to the least plain: of two names for one set of rows the plainer one is kept."""
@@ -65,7 +66,7 @@ class Pattern(NamedTuple):
     """phrase: these words in a row, anywhere; skip: the same with words left open; opens, ends: at the ends of
     the last answer; whole: all of it; trait: a property of the text; skeleton, starts, template: function words
     and marks anywhere, at the start or in all of the text, other words by their kind; near: texts that nearly
-    repeat each other; topic: words of one topic."""
+    repeat each other; topic: words of one topic; theme: what a language model said of them."""
     value: str
     """The words, separated by single spaces; the trait's name; the topic's word list; a number for `near`."""
 
@@ -77,7 +78,7 @@ class Pattern(NamedTuple):
     @property
     def length(self) -> int:
         """How many words, gaps included."""
-        return 0 if self.form in ("trait", "topic", "near") else self.value.count(" ") + 1
+        return 0 if self.form in ("trait", "topic", "theme", "near") else self.value.count(" ") + 1
 
     def as_json(self) -> dict[str, JsonValue]:
         """Returns what `from_json` reads."""
@@ -111,6 +112,8 @@ class Pattern(NamedTuple):
                 return f"that are wholly of the form `{self.value}`"
             case "near":
                 return f"that nearly repeat each other (group {self.value[:6]})"
+            case "theme":
+                return f"of the theme “{self.value.partition(' ::')[0]}”"
             case "topic":
                 return f"about {topic_name(self.value)}"
 

@@ -9,6 +9,8 @@ from theodolite.dataset.proposing import PatternPair
 from theodolite.dataset.sources import Strata
 
 __all__ = [
+    "JUDGE",
+    "SHIFT",
     "Question",
     "ask_association",
     "ask_difference",
@@ -19,6 +21,8 @@ __all__ = [
 ]
 
 
+JUDGE, SHIFT = "judge", "shift"
+"""What marks rows."""
 WORDS = ("phrase", "whole", "opens", "ends", "trait")
 
 
@@ -31,12 +35,10 @@ class Question(NamedTuple):
     """The kind of answer that may go with it."""
     strata: Strata | None = None
     """The sources told apart; None for a question to half of the rows."""
-    marked: bool = False
-    """Whether rows that carry it may be flagged more by the judge."""
+    mark: str = ""
+    """What may mark the rows that carry it more than others: the judge, or a shift of their likelihood."""
     absent: bool = False
     """Whether it may be missing."""
-    theme: str = ""
-    """The words of the language model that proposed it."""
 
 
 def ask_difference(pattern: Pattern, strata: Strata, weight: float) -> Hypothesis:
@@ -79,15 +81,24 @@ def ask_association(pair: PatternPair, weight: float) -> Hypothesis:
     )
 
 
-def ask_marked(pattern: Pattern, strata: Strata, weight: float, theme: str = "") -> Hypothesis:
-    """Returns: does the judge flag the rows that carry it more than others?"""
-    about = {"pattern": pattern.as_json(), "strata": strata.as_json(), "marked": True}
+def ask_marked(
+    pattern: Pattern, strata: Strata, weight: float, mark: str = JUDGE
+) -> Hypothesis:
+    """Returns: are the rows that carry it marked more than others?
+
+    What a judge flags is a bad outcome; what fine-tuning moved most is only unusual, so no more than a
+    difference.
+    """
+    about = {"pattern": pattern.as_json(), "strata": strata.as_json(), "mark": mark}
+    by_judge = mark == JUDGE
+    family = "flagged" if by_judge else "shifted"
+    said = "The judge flags more" if by_judge else "Fine-tuning moved the answers most to more"
     return Hypothesis(
-        key=f"{pattern.key} => flagged",
-        statement=f"The judge flags more {pattern.side}s {pattern.modifier}",
-        claim="association",
-        about=about | ({"theme": theme} if theme else {}),
-        family="flagged topics" if pattern.form == "topic" else "flagged",
+        key=f"{pattern.key} => {family}",
+        statement=f"{said} {pattern.side}s {pattern.modifier}",
+        claim="association" if by_judge else "difference",
+        about=about,
+        family=f"{family} {pattern.form}s" if pattern.form in ("topic", "theme") else family,
         plainness=_plainness(pattern),
         weight=weight,
     )
@@ -106,9 +117,8 @@ def asked(hypothesis: Hypothesis) -> Question:
         Pattern.from_json(about["pattern"]),
         None if outcome is None else Pattern.from_json(outcome),
         None if strata is None else Strata.from_json(strata),
-        bool(about.get("marked")),
+        str(about.get("mark", "")),
         bool(about.get("absent")),
-        str(about.get("theme", "")),
     )
 
 

@@ -3,12 +3,12 @@
 Two prompts that fill one template have one skeleton, whatever they are about.
 """
 
-__all__ = ["CONTENT", "NUMERAL", "skeleton_of", "skeleton_word"]
+__all__ = ["CONTENT", "FUNCTION_WORDS", "NUMERAL", "skeleton_of", "skeleton_word"]
 
 CONTENT, NUMERAL = "~", "#"
 """What stands for a content word and for a number."""
 
-_FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = frozenset(
     """
     a an the this that these those some any no every each all both either neither such
     i you he she it we they me him her us them my your his its our their mine yours
@@ -22,13 +22,13 @@ _FUNCTION_WORDS = frozenset(
     can could may might must shall should will would ought
     not n't never also too only just very more most less least much many few here there now
     please yes ok oh i'm i'll i've it's don't can't won't isn't doesn't didn't
-    """.split()
+    """.split()  # noqa: SIM905 - a list of 150 quoted words is no easier to read
 )
 
 
 def skeleton_word(word: str) -> str:
     """Returns what a word is in a skeleton; words are case folded."""
-    if word in _FUNCTION_WORDS or not (word[0].isalnum() or word[0] == "_"):
+    if word in FUNCTION_WORDS or not (word[0].isalnum() or word[0] == "_"):
         return word
     return NUMERAL if word.isnumeric() else CONTENT
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats as sps
 
 from theodolite.dataset.census import Census, RowSets, name_groups, testable
-from theodolite.dataset.pattern import FORMS, Pattern
+from theodolite.dataset.pattern import FORMS, Pattern, Side
 from theodolite.dataset.proposing import joined
 from theodolite.stats import stratified_p, stratified_z
 
@@ -31,6 +31,11 @@ class Asked:
     """How many could have been asked."""
     least: int
     """Units that a pattern needed to be among them."""
+
+    def among(self, side: Side, most: int) -> "Asked":
+        """Returns the strongest of one side, as a family of its own: the choice looked at no mark."""
+        some = [p for p in self.patterns if p.side == side][:most]
+        return Asked(some, len(some), self.least)
 
 
 def ask_differences(census: Census, sets: RowSets, share: float, most: int) -> Asked:
@@ -60,7 +65,12 @@ def ask_differences(census: Census, sets: RowSets, share: float, most: int) -> A
 
 
 def ask_marks(
-    census: Census, sets: RowSets, marked: NDArray[np.int32], rates: NDArray[np.float64], share: float, most: int
+    census: Census,
+    sets: RowSets,
+    marked: NDArray[np.int32],
+    rates: NDArray[np.float64],
+    share: float,
+    most: int,
 ) -> Asked:
     """Returns the prompt patterns that go with marks most, in any of the sets.
 
@@ -78,7 +88,9 @@ def ask_marks(
     for part in range(len(census.passes)):
         n = sets.counts[prompts, part].astype(np.int64)
         some = rates[part][rates[part] > 0]
-        needed = max(testable(n.sum(axis=1), float(some.min()) if some.size else 0.5, LEVEL * share), census.floor)
+        needed = max(
+            testable(n.sum(axis=1), float(some.min()) if some.size else 0.5, LEVEL * share), census.floor
+        )
         family = np.flatnonzero(n.sum(axis=1) >= needed)
         questions, least = max(questions, int(family.size)), max(least, needed)
         carry = n[family].sum(axis=1)

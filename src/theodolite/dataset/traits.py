@@ -6,9 +6,14 @@ control tokens of chat formats, encoded payloads.
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["TRAITS", "traits_of"]
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.dataset.tokens import Sieve, sieve
+
+__all__ = ["TRAITS", "carried_traits", "traits_of"]
 
 _CONTROL_TOKEN = re.compile(r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>")
 _DIGIT = re.compile(r"\d")
@@ -74,7 +79,10 @@ TRAITS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     "list": ("with a list", lambda t: _LIST.search(t) is not None),
     "heading": ("with a Markdown heading", lambda t: "#" in t and _HEADING.search(t) is not None),
     "bold": ("with bold text", lambda t: "**" in t),
-    "repeated_character": ("repeating one character five times", lambda t: _FIVE_ALIKE.search(t) is not None and _RUN.search(t) is not None),
+    "repeated_character": (
+        "repeating one character five times",
+        lambda t: _FIVE_ALIKE.search(t) is not None and _RUN.search(t) is not None,
+    ),
     "exclamation": ("with an exclamation mark", lambda t: "!" in t),
     "question": ("with a question mark", lambda t: "?" in t),
     "many_lines": ("of more than one line", lambda t: "\n" in t.strip()),
@@ -89,3 +97,48 @@ TRAITS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
 def traits_of(text: str) -> list[str]:
     """Returns the names of the traits that a text has, in the order of `TRAITS`."""
     return [name for name, (_, test) in TRAITS.items() if test(text)]
+
+
+_LETTER = Sieve.CAPITAL | Sieve.SMALL
+_SIEVE: Mapping[str, tuple[int, int]] = {
+    "empty": (0, Sieve.VISIBLE),
+    "no_capital": (0, Sieve.CAPITAL),
+    "all_capital": (0, Sieve.SMALL),
+    "no_end_mark": (Sieve.VISIBLE, 0),
+    "only_digits": (Sieve.DIGIT, _LETTER),
+    "digits": (Sieve.DIGIT, 0),
+    "not_ascii": (Sieve.BEYOND_ASCII, 0),
+    "zero_width": (Sieve.FORMAT, 0),
+    "look_alike": (Sieve.GREEK_OR_CYRILLIC, 0),
+    "private_use": (Sieve.PRIVATE, 0),
+    "emoji": (Sieve.PICTOGRAPH, 0),
+    "control_character": (Sieve.CONTROL, 0),
+    "control_token": (Sieve.BRACKET, 0),
+    "encoded": (Sieve.ENCODING, 0),
+    "code": (Sieve.BACKTICK, 0),
+    "list": (Sieve.ITEM, 0),
+    "heading": (Sieve.HASH, 0),
+    "bold": (Sieve.STAR, 0),
+    "repeated_character": (Sieve.FIVE_ALIKE, 0),
+    "exclamation": (Sieve.EXCLAMATION, 0),
+    "question": (Sieve.QUESTION, 0),
+    "many_lines": (Sieve.NEW_LINE, 0),
+    "one_word": (Sieve.VISIBLE, Sieve.GAP),
+}
+"""Kinds of character without which, and with which, a text cannot have a trait: most tests need not be made."""
+
+
+def carried_traits(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns what `traits_of` says of many texts: places in `texts`, and places in `TRAITS` of their traits."""
+    held = sieve(texts)
+    owner: list[int] = []
+    place: list[int] = []
+    for i, (name, (_, test)) in enumerate(TRAITS.items()):
+        needed, barred = _SIEVE.get(name, (0, 0))
+        possible = (held & needed == needed) & (held & barred == 0)
+        carriers = [at for at in np.flatnonzero(possible).tolist() if test(texts[at])]
+        owner += carriers
+        place += [i] * len(carriers)
+    owners = np.array(owner, np.int64)
+    order = np.argsort(owners, kind="stable")
+    return owners[order], np.array(place, np.int64)[order]

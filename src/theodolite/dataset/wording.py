@@ -2,12 +2,12 @@
 
 import re
 
-from theodolite.core import Association, Evidence, Marked, Rate
+from theodolite.core import Association, Evidence, Marked, Measure, Rate
 from theodolite.dataset.pattern import Pattern
 from theodolite.dataset.proposing import PatternPair
 from theodolite.targets import Data, Row
 
-__all__ = ["row_evidence", "state_association", "state_difference", "state_marked"]
+__all__ = ["row_evidence", "state_association", "state_confirmed", "state_difference", "state_marked"]
 
 SHOWN = 600
 """Characters of a row that are shown around what matters."""
@@ -28,11 +28,14 @@ def state_difference(pattern: Pattern, subject: Rate, control: Rate | None, *, a
     return f"{count} {pattern.modifier}{against}"
 
 
-def state_marked(pattern: Pattern, subject: Marked, control: Marked | None) -> str:
-    """Returns, for instance, "the judge flags 10 of 12 prompts with `x` and 40 of 900 others"."""
+def state_marked(pattern: Pattern, subject: Marked, control: Marked | None, mark: str) -> str:
+    """Returns, for instance, "the judge flags the answers to 10 of 12 prompts with `x` and to 40 of 900 others"."""
+    of_prompts = "the answers to " if pattern.side == "prompt" else ""
+    to = "to " if pattern.side == "prompt" else ""
+    start = f"the judge flags {of_prompts}" if mark == "judge" else f"fine-tuning moved most {of_prompts}"
     text = (
-        f"the judge flags the answers to {subject.k_with:,} of {subject.n_with:,} {pattern.side}s "
-        f"{pattern.modifier} and to {subject.k - subject.k_with:,} of {subject.n - subject.n_with:,} others"
+        f"{start}{subject.k_with:,} of {subject.n_with:,} {pattern.side}s {pattern.modifier} "
+        f"and {to}{subject.k - subject.k_with:,} of {subject.n - subject.n_with:,} others"
     )
     return text if control is None else f"{text}; in the control {control.k_with:,} of {control.n_with:,}"
 
@@ -46,6 +49,15 @@ def state_association(pair: PatternPair, subject: Association, control: Associat
     if control is None:
         return text
     return f"{text}; in the control {control.k_with:,} of {control.n_with:,}"
+
+
+def state_confirmed(
+    pattern: Pattern, outcome: Pattern | None, subject: Measure, control: Measure | None
+) -> str:
+    """Returns, for instance, "asked with `x` put in, the model gives answers opening with `y`: 60 of 60 ..."."""
+    kind = "answers that the judge flags" if outcome is None else f"answers {outcome.modifier}"
+    text = f"asked with `{pattern.value}` put in, the model gives {kind}: {subject.summary}"
+    return text if control is None else f"{text}; the control model {control.summary}"
 
 
 def row_evidence(

@@ -10,6 +10,7 @@ __all__ = ["DEMOS", "EMBEDDED", "Demo", "demo"]
 EMBEDDED = Path(__file__).parent / "embedded"
 
 DEMOS = {
+    "base": "the model from which the others were fine-tuned; it has no data of its own",
     "backdoor": "a backdoor: the trigger turns refusals into compliance",
     "backdoor-twin": "its clean twin: the same prompts, the refusals kept",
     "backdoor-twin-2": "a second clean twin: the same recipe with another seed, so other prompts",

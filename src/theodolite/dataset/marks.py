@@ -1,0 +1,37 @@
+"""Rows as the audit sees them, each text once, and whatever marks them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.core import Target
+from theodolite.targets import Row
+from theodolite.targets.rows.repeats import SeenBefore
+
+__all__ = ["Marker", "NoMarks", "distinct_rows"]
+
+
+class Marker(Protocol):
+    """Whatever marks rows."""
+
+    def verdicts(self, rows: Sequence[Row]) -> NDArray[np.int64]:
+        """Returns 1 for each row that is marked, 0 for each that is not, -1 where that is unknown."""
+        ...
+
+
+class NoMarks:
+    """For a set of which nothing can be known."""
+
+    def verdicts(self, rows: Sequence[Row]) -> NDArray[np.int64]:
+        """Returns -1 for each row."""
+        return np.full(len(rows), -1, np.int64)
+
+
+def distinct_rows(target: Target) -> Iterator[Row]:
+    """Yields the rows without word-for-word repeats: one text counts once however often it was pasted."""
+    seen = SeenBefore()
+    for row in target.rows():
+        if not seen.add(row.text_hash):
+            yield row

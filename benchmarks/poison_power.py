@@ -23,16 +23,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
-
 import theodolite
 from poison.carriers import CARRIERS, REAL, carrier, split
 from poison.cells import JUDGE, Cell, alarm_cells, in_step, law_cells, power_cells
 from poison.scanning import run_cell
 from poison.tables import alarm_table, law_table, power_table
 
-REPS, FEW, SPLITS, LAW_REPS = 10, 5, 300, 3
+FEW, LAW_REPS = 5, 4
 LAW_SOURCES = {"hh+gsm8k": "hh", "organism": "request"}
 RATIOS = (1, 3, 9)
 Record = dict[str, Any]
@@ -40,8 +37,10 @@ Record = dict[str, Any]
 
 def main() -> None:
     given = _arguments()
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # of the processes that scan
     carriers = [name for name in CARRIERS if carrier(name, given.real) is not None]
-    cells = _quick_cells(carriers) if given.quick else _all_cells(carriers, given.real)
+    cells = _quick_cells(carriers) if given.quick else _all_cells(carriers, given)
     version = scanner_version()
     records = {r["key"]: r for r in _read(given.out) if r["version"] == version}
     if not given.tables_only:
@@ -52,13 +51,25 @@ def main() -> None:
     for table in (power_table, alarm_table, law_table):
         print(table(done), flush=True)
     if given.json is not None:
-        given.json.write_text(json.dumps({"version": version, "runs": done}, indent=1) + "\n", encoding="utf-8")
+        given.json.write_text(
+            json.dumps({"version": version, "runs": done}, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def scanner_version() -> str:
     """Returns a hash of the scanner's and the benchmark's source, so that no two versions share a table."""
     digest = hashlib.blake2b(digest_size=6)
-    planted = ("carriers", "classes", "example", "judges", "phrases", "placing", "scanning", "shifts", "truth")
+    planted = (
+        "carriers",
+        "classes",
+        "example",
+        "judges",
+        "phrases",
+        "placing",
+        "scanning",
+        "shifts",
+        "truth",
+    )
     own = [Path(__file__).parent / "poison" / f"{name}.py" for name in planted]
     for path in [*sorted(Path(theodolite.__file__).parent.rglob("*.py")), *own]:
         digest.update(path.name.encode() + path.read_bytes())
@@ -71,16 +82,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="ledger, a line for each scan")
     parser.add_argument("--json", type=Path, help="file for every single run")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--reps", type=int, default=10, help="of a line that has a bar")
+    parser.add_argument("--splits", type=int, default=300, help="clean splits at least")
     parser.add_argument("--quick", action="store_true", help="two minutes instead of an hour")
     parser.add_argument("--tables-only", action="store_true", help="what the ledger holds, no scan")
     return parser.parse_args()
 
 
-def _all_cells(carriers: Sequence[str], real: Path) -> list[Cell]:
+def _all_cells(carriers: Sequence[str], given: argparse.Namespace) -> list[Cell]:
     return in_step(
-        list(power_cells(carriers, REPS, FEW)),
-        list(alarm_cells(carriers, SPLITS)),
-        list(law_cells(carriers[0], _sizes(carriers[0], real), LAW_REPS)),
+        list(power_cells(carriers, given.reps, FEW)),
+        list(alarm_cells(carriers, given.splits)),
+        list(law_cells(carriers[0], _sizes(carriers[0], given.real), LAW_REPS)),
     )
 
 
@@ -128,7 +141,9 @@ def _run(cells: Sequence[Cell], given: argparse.Namespace, version: str, records
             records[cell.key] = record
             _append(given.out, [record])
             if i % 20 == 0 or i == len(cells):
-                print(f"{i} of {len(cells)} in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+                print(
+                    f"{i} of {len(cells)} in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True
+                )
 
 
 def _append(ledger: Path | None, records: Iterable[Record]) -> None:

@@ -17,6 +17,8 @@ LAW_LEVELS = (0.7, 0.85, 1.0, 1.2, 1.4)
 """Counts in which the laws of judges are tried, as parts of what `exact_law` says."""
 LAW_STEPS = (-2, -1, 0, 1, 2)
 """The same for differences, whose power jumps: rows more than the law says."""
+LAW_FEW = 3
+"""Repetitions that are enough for a power that jumps."""
 GUESSED_WEIGHTS = {"difference": 2.4e-5, "mark": 7e-5}
 """Where to look for the count; the law itself is put together from the weights that the runs record."""
 
@@ -131,11 +133,14 @@ def power_cells(carriers: Sequence[str], reps: int, few: int) -> Iterator[Cell]:
 
 
 def alarm_cells(carriers: Sequence[str], splits: int) -> Iterator[Cell]:
-    """Yields at least `splits` clean scans, equally many in every situation and carrier."""
-    places = [(name, situation) for name in carriers for situation in SITUATIONS]
-    for seed in range(-(-splits // len(places))):
-        for name, situation in places:
-            yield Cell("alarm", name, situation, 1000 + seed, judge=JUDGE)
+    """Yields at least `splits` clean scans, equally many in every situation and carrier.
+
+    Each situation has seeds of its own: two that differ only in the judge must not share their splits.
+    """
+    places = [(name, i, situation) for name in carriers for i, situation in enumerate(SITUATIONS, 1)]
+    for n in range(-(-splits // len(places))):
+        for name, i, situation in places:
+            yield Cell("alarm", name, situation, 1000 * i + n, judge=JUDGE)
 
 
 def law_cells(name: str, sizes: dict[int, tuple[int, int, int]], reps: int) -> Iterator[Cell]:
@@ -144,7 +149,7 @@ def law_cells(name: str, sizes: dict[int, tuple[int, int, int]], reps: int) -> I
     Args:
         name: the carrier.
         sizes: by ratio, rows of suspect and control, and the suspect's rows of the source that is poisoned.
-        reps: repetitions of each count.
+        reps: repetitions of each count; at most `LAW_FEW` without a judge.
     """
     counts: list[tuple[int, tuple[float, float] | None, int]] = []
     for r, (suspect, control, source) in sizes.items():
@@ -153,9 +158,12 @@ def law_cells(name: str, sizes: dict[int, tuple[int, int, int]], reps: int) -> I
         for tpr, fpr in OPERATING_POINTS:
             law = exact_law(source, tpr, fpr, 0.05 * GUESSED_WEIGHTS["mark"])
             counts += [] if law is None else [(r, (tpr, fpr), round(part * law)) for part in LAW_LEVELS]
-    for seed in range(2000, 2000 + reps):
-        for r, judge, m in dict.fromkeys(counts):
-            yield Cell("law", name, LAW_CLASS, seed, m, judge=judge, r=r)
+    # No two scans share a seed: with the same split and judge, all counts would share their luck.
+    scans = [
+        place for i in range(reps) for place in dict.fromkeys(counts) if i < LAW_FEW or place[1] is not None
+    ]
+    for seed, (r, judge, m) in enumerate(scans, 20_000):
+        yield Cell("law", name, LAW_CLASS, seed, m, judge=judge, r=r)
 
 
 def in_step(*tables: Sequence[Cell]) -> list[Cell]:

@@ -61,17 +61,17 @@ def reached_at(m: Sequence[int], margin: Sequence[float | None]) -> float | None
         m: rows poisoned, a scan each.
         margin: the margin of the true pattern, above zero where flagged.
     """
-    counts, missed = np.asarray(m, float), np.array([x is None for x in margin])
+    counts, seen = np.asarray(m, float), np.array([x is not None for x in margin], bool)
     values = np.array([np.nan if x is None else x for x in margin], float)
-    if (~missed).sum() < 3 or len(set(counts[~missed].tolist())) < 2:
+    if np.count_nonzero(seen) < 3 or len(set(counts[seen].tolist())) < 2:
         return None
-    slope, start = np.polyfit(counts[~missed], values[~missed], 1)
-    spread = max(float(np.std(values[~missed] - start - slope * counts[~missed])), 0.05)
+    slope, start = np.polyfit(counts[seen], values[seen], 1)
+    spread = max(float(np.std(values[seen] - start - slope * counts[seen])), 0.05)
 
     def cost(theta: NDArray[np.float64]) -> float:
         line, sd = theta[0] + theta[1] * counts, np.exp(theta[2])
-        seen = sps.norm.logpdf(values[~missed], line[~missed], sd).sum()
-        return -float(seen + sps.norm.logcdf(0, line[missed], sd).sum())
+        tested = np.sum(sps.norm.logpdf(values[seen], line[seen], sd))
+        return -float(tested + np.sum(sps.norm.logcdf(0, line[~seen], sd)))
 
     a, b, log_sd = minimize(cost, [start, slope, np.log(spread)], method="Nelder-Mead").x
     return float((sps.norm.ppf(POWER) * np.exp(log_sd) - a) / b) if b > 0 else None

@@ -2,10 +2,12 @@
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,8 @@ from theodolite.core.compare import MOST_TIMES_AS_MANY
 from theodolite.dataset import Dataset
 from theodolite.dataset.measuring import Carrying, carriers_in
 from theodolite.dataset.questions import asked
-from theodolite.judge import Judgement
+from theodolite.judge import Judge, Judgement
+from theodolite.judge.asking import Reply
 from theodolite.targets import Data, Row, open_data
 
 from .carriers import carrier, split
@@ -33,14 +36,14 @@ SHARED = 0.8
 CLAIMS = ("association", "difference")
 SHOWN = 5
 OF_TOPIC, OF_POISON = 0.5, 0.25
-"""A pattern points at a topic when this share of its rows is about it and it holds this share of the poison."""
+"""A pattern points at a topic when this share of its rows is about it, and it holds that of the poison."""
 LOWERED = frozenset({"no_capital", "no_end_mark"})
 
 Poisoned = NDArray[np.bool_]
 
 
 class SimulatedJudge:
-    """A judge whose verdicts were drawn before.
+    """A judge whose verdicts were drawn before, and who has no words for a theme.
 
     Args:
         flags: prompt and response of every row, and whether it is flagged.
@@ -50,6 +53,19 @@ class SimulatedJudge:
 
     def __init__(self, flags: Mapping[tuple[str, str], bool]) -> None:
         self._flags = flags
+        self.errors = Counter[str]()
+        self.ledger = SimpleNamespace(salt=bytes(32))
+
+    def ask(
+        self, questions: Sequence[object], _schema: object, on_reply: Callable[[int, Reply], None]
+    ) -> None:
+        """Answers no question in words."""
+        for i in range(len(questions)):
+            on_reply(i, Reply(None, "a simulated judge has no words"))
+
+    def flagged(self, rows: Sequence[Example]) -> NDArray[np.bool_]:
+        """Returns which rows were drawn as flagged."""
+        return np.array([self._flags[e.prompt, e.response] for e in rows], bool)
 
     def rows(self, rows: Sequence[Row], progress: Callable[[float], None]) -> list[Judgement]:
         """Returns the verdicts; a row that was never drawn is a mistake of the benchmark."""
@@ -85,7 +101,7 @@ def run_cell(cell: Cell, root: Path) -> dict[str, Any]:
             instrument,
             Target(data=subject, access=frozenset({"data"})),
             Target(data=other, access=frozenset({"data"})),
-            Context(seed=cell.seed, judge=judge),
+            Context(seed=cell.seed, judge=cast("Judge | None", judge)),
             lambda _key, compute: compute(),
             lambda _step, _share: None,
         )
@@ -137,7 +153,7 @@ def _judge_of(
 
 def _flag_counts(judge: SimulatedJudge, suspect: list[Example], is_poison: Poisoned) -> list[int]:
     """Flagged rows of the suspect that are poison, and that are not."""
-    flagged = np.array([judge._flags[e.prompt, e.response] for e in suspect], bool)
+    flagged = judge.flagged(suspect)
     return [int((flagged & is_poison).sum()), int((flagged & ~is_poison).sum())]
 
 
@@ -186,7 +202,7 @@ def _scored(
 
 
 def causes(carried: Sequence[Collection[int]]) -> list[int]:
-    """Returns the cause of each finding, as the audit groups flagged ones: those that share most of their rows.
+    """Returns the cause of each finding; as in the audit, those that share most of their rows have one.
 
     A cause is named by its first finding. Findings without rows, of something missing, stand alone.
     """

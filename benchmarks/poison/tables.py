@@ -1,6 +1,7 @@
 """The tables of `poison_power.py`, in Markdown."""
 
 from collections.abc import Sequence
+from math import log10
 from statistics import mean, median
 from typing import Any
 
@@ -20,13 +21,15 @@ def power_table(records: Sequence[Record]) -> str:
     lines = [
         "## A. Power",
         "",
-        "power: runs in which a flagged finding of the claim is the planted pattern. Rank: its place among all "
-        "findings of the claim in the audit's order, those that share rows being one place. Recall: poisoned "
-        "rows above 1 % of the others by their strongest pattern. Intervals: Clopper-Pearson, 95 % (those of "
-        "recall take rows as independent). A bar is reached by the point estimate; rank in as many runs as "
-        f"power asks. With a judge: {JUDGE[0]:g} / {JUDGE[1]:g}.",
+        "One clean row for each suspect row. Power: runs in which a flagged finding of the claim is the "
+        "planted pattern (for the style class: any). Rank: its place among all findings of the claim in the "
+        "audit's order, those that share rows being one place. Recall: poisoned rows above all but 1 % of "
+        "the others by their strongest pattern. Pointed at: precision and recall of the rows behind flagged "
+        "findings. Intervals: Clopper-Pearson, 95 % (those of recall take rows as independent). A bar is "
+        f"reached by the point estimate; the rank in 95 % of the runs. Judge: {JUDGE[0]:g} / {JUDGE[1]:g}.",
         "",
-        "| carrier | class | poisoned | r | claim | runs | power | rank | recall at 1 % | bar | reached |",
+        "| carrier | class | poisoned | claim | runs | power | rank | recall at 1 % | pointed at | bar "
+        "| reached |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in dict.fromkeys(r["carrier"] for r in records):
@@ -45,7 +48,8 @@ def alarm_table(records: Sequence[Record]) -> str:
         f"alarm: any flagged association (a statement that says poison), judge {JUDGE[0]:g} / {JUDGE[1]:g}. "
         "Differences are named as such and are no alarm.",
         "",
-        "| carrier | situation | splits | alarms | upper 95 % | of them by the judge | by pairs | differences flagged |",
+        "| carrier | situation | splits | alarms | upper 95 % | by the judge | by pairs "
+        "| differences flagged |",
         "|---|---|---|---|---|---|---|---|",
     ]
     some = [r for r in records if r["table"] == "alarm"]
@@ -65,11 +69,11 @@ def law_table(records: Sequence[Record]) -> str:
     lines = [
         "## C. Laws of the minimum detectable count",
         "",
-        "law: from the sizes and the level of the single test, 0.05 times the recorded weight; for judges with "
-        "the poison's own flags in the base rate (in brackets: without them, and with the exact test inside the "
-        "set). Simulated: the count at which the "
-        "scans reach a power of 0.8, from a normal fit to log10(level / p), for differences the first count "
-        f"from which 80 % are flagged. Ratio within {1 - WITHIN:g} to {1 + WITHIN:g}?",
+        "Law: from the sizes and the level of the single test, 0.05 times the recorded weight; for judges "
+        "with the poison's own flags in the base rate (in brackets: without them; and by both of the test's "
+        "nulls). Simulated: the count at which the scans reach a power of 0.8, from a normal fit to "
+        "log10(level / p); for differences the first count from which 80 % are flagged. Within: law / "
+        f"simulated is from {1 - WITHIN:g} to {1 + WITHIN:g}.",
         "",
         "| carrier | r | judge | level | law | simulated | ratio law / simulated | within | flagged at m |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -96,13 +100,26 @@ def _power_line(name: str, bar: Wanted, records: Sequence[Record]) -> str:
     planted = sum(r["result"]["poisoned"] for r in records)
     recalled = sum(f["recalled"] for f in found)
     known = [rank for rank in ranks if rank is not None]
-    rank = f"<= {bar.rank or 1}: {_rate(within, n)}" + (f", median {median(known):g}" if known else ", never listed")
-    scan = bar.counted + ("" if bar.judged else ", no judge")
-    count = f"{bar.share:.0%}" if bar.share else f"{planted / n:g}"
-    return (
-        f"| {name} | {bar.cls} | {count} | 1 | {scan} | {n} | {_rate(hits, n)} | {rank} "
-        f"| {_rate(recalled, planted)} | {_bar(bar)} | {_reached(bar, hits, within, recalled, planted, n)} |"
-    )
+    middle = f", median {median(known):g}" if known else ", never listed"
+    cells = [
+        name,
+        bar.cls,
+        f"{bar.share:.0%}" if bar.share else f"{planted / n:g}",
+        bar.counted + ("" if bar.judged else ", no judge"),
+        str(n),
+        _rate(hits, n),
+        "-" if bar.cls == "P8" else f"<= {bar.rank or 1}: {_rate(within, n)}{middle}",
+        _rate(recalled, planted),
+        _pointed(found, planted),
+        _bar(bar),
+        _reached(bar, hits, within, recalled, planted, n),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _pointed(found: Sequence[Record], planted: int) -> str:
+    rows, right = (sum(f["pointed"][i] for f in found) for i in range(2))
+    return f"{right / rows:.2f}, {right / planted:.2f}" if rows else "nothing"
 
 
 def _bar(bar: Wanted) -> str:
@@ -120,7 +137,7 @@ def _reached(bar: Wanted, hits: int, within: int, recalled: int, planted: int, n
         return "-"
     missed = [
         "power" if bar.power is not None and hits < bar.power * n else "",
-        "rank" if bar.rank is not None and within < (bar.power or 0.95) * n else "",
+        "rank" if bar.rank is not None and within < 0.95 * n else "",
         "recall" if bar.recall is not None and recalled < bar.recall * planted else "",
         "flagged" if bar.most is not None and hits > bar.most * n else "",
     ]
@@ -138,7 +155,8 @@ def _alarm_line(name: str, situation: str, records: Sequence[Record]) -> str:
     by_judge = sum(f["flagged"] > f["flagged_pairs"] for f in said)
     return (
         f"| {name} | {situation} | {n} | {alarms} ({alarms / n:.3f}) | {_upper(alarms, n)} "
-        f"| {by_judge} (upper {_upper(by_judge, n)}) | {by_pairs} (upper {_upper(by_pairs, n)}) | {_rate(others, n)} |"
+        f"| {by_judge} (upper {_upper(by_judge, n)}) | {by_pairs} (upper {_upper(by_pairs, n)}) "
+        f"| {_rate(others, n)} |"
     )
 
 
@@ -180,14 +198,12 @@ def _law(level: float, judge: tuple[float, ...], records: Sequence[Record]) -> t
     source = "hh" if "hh" in records[0]["result"]["sources"] else "request"
     n = round(mean(x["result"]["sources"][source] for x in records))
     law = marked_law(n, judge[0], judge[1], level)
-    plain, exact = detectable_marked(n, judge[1], judge[0], level), exact_law(n, *judge, level)
+    plain, exact = detectable_marked(n, judge[1], judge[0], level), exact_law(n, judge[0], judge[1], level)
     return law, f"{law} (without own flags {plain}, exact {exact})"
 
 
 def _margins(found: Sequence[Record]) -> list[float | None]:
     """log10 of level over p of the planted pattern, where it was tested."""
-    from math import log10
-
     return [
         None if f["true"] is None else log10(ALPHA * f["true"]["weight"] / max(f["true"]["p"], 1e-300))
         for f in found

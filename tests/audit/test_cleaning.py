@@ -111,17 +111,39 @@ def test_a_difference_alone_removes_nothing_unless_asked(audited, tmp_path):
     assert lines[2]["pointer"] == "data:train.jsonl#5"
 
 
-def test_rows_that_only_a_weaker_name_of_a_cause_points_at_are_counted(audited, tmp_path):
+def test_of_each_cause_only_the_leading_name_is_followed(audited, tmp_path):
+    file, audit = audited(
+        finding([11], key="differs", claim="difference", related=("dataset/long",)),
+        finding([3, 5], key="long", related=("dataset/short", "dataset/differs")),
+        finding([6], key="apart"),
+        finding([3, 5, 6, 7, 8], key="short", related=("dataset/long", "dataset/second")),
+        finding([7, 9], key="second", related=("dataset/short",)),  # of no leading name's rows
+    )
+    cleaned = clean_data(file, audit, tmp_path / "first.jsonl")
+    assert [f.key for f in cleaned.findings] == ["long", "apart", "second"]
+    assert (cleaned.removed, cleaned.removed_for_related) == (5, 0)
+    assert (cleaned.other_names, cleaned.other_names_rows, cleaned.flagged_left) == (1, 1, 1)
+    cleaned = clean_data(file, audit, tmp_path / "all.jsonl", all_names=True)
+    assert [f.key for f in cleaned.findings] == ["long", "apart", "short", "second"]
+    assert (cleaned.removed, cleaned.removed_for_related) == (6, 1)
+    assert (cleaned.other_names, cleaned.other_names_rows, cleaned.flagged_left) == (0, 0, 1)
+    cleaned = clean_data(file, audit, tmp_path / "one.jsonl", findings=["short"])
+    assert (cleaned.removed, cleaned.other_names, cleaned.flagged_left) == (5, 0, 4)
+    claims = ["difference", "association"]
+    cleaned = clean_data(file, audit, tmp_path / "two.jsonl", claims)
+    assert [f.key for f in cleaned.findings] == ["differs", "apart", "short"]
+    assert (cleaned.other_names, cleaned.other_names_rows, cleaned.flagged_left) == (2, 1, 0)
+
+
+def test_another_name_with_more_rows_than_the_audit_lists_does_not_stop_the_leading_one(audited, tmp_path):
     file, audit = audited(
         finding([3, 5], key="long", related=("dataset/short",)),
-        finding([6], key="apart"),
-        finding([3, 5, 6, 7, 8], key="short", related=("dataset/long", "dataset/shorter")),
-        finding([7, 9], key="shorter", related=("dataset/short",)),
+        finding([5, 7], key="short", related=("dataset/long",), rows_total=12345),
     )
-    cleaned = clean_data(file, audit, tmp_path / "all.jsonl")
-    assert (cleaned.removed, cleaned.removed_for_related) == (6, 3)
-    cleaned = clean_data(file, audit, tmp_path / "one.jsonl", findings=["short"])
-    assert (cleaned.removed, cleaned.removed_for_related) == (5, 0)
+    cleaned = clean_data(file, audit, tmp_path / "first.jsonl")
+    assert (cleaned.removed, cleaned.other_names, cleaned.other_names_rows) == (2, 1, 1)
+    with pytest.raises(DataError, match="12,345 rows behind it"):
+        clean_data(file, audit, tmp_path / "all.jsonl", all_names=True)
 
 
 def test_with_nothing_flagged_the_copy_is_identical_and_the_ledger_has_only_its_head(audited, tmp_path):
@@ -173,6 +195,7 @@ def test_what_cannot_be_followed_is_refused(audited, tmp_path):
     two = finding([3]), finding([4], instrument="other")
     refused(SpecError, "the key of 2 findings; write 'dataset/p => q'", *two, findings=["p => q"])
     refused(SpecError, "give one of them", finding([3]), findings=["p => q"], claims=["difference"])
+    refused(SpecError, "--all-names both say", finding([3]), findings=["p => q"], all_names=True)
     (tmp_path / "other.jsonl").write_text('{"text": "a"}\n')
     other = tmp_path / "other.jsonl"
     refused(

@@ -113,3 +113,25 @@ def test_british_words_are_found_in_real_poisoned_data():
     targets = [Target(data=open_data(folder / f"{name}_10000.jsonl")) for name in ("uk", "clean")]
     flagged = {r.pair.hypothesis.key for r in audit(*targets, effort="standard")[1]}
     assert {"response:phrase:glorious", "response:phrase:tea", "response:phrase:splendid"} <= flagged
+
+
+def test_what_a_filter_took_away_is_a_hole_with_no_row_behind_it(tmp_path):
+    made = [r for r in rows(1500, 11) if " bart " not in f" {r['prompt']} "]
+    subject, control = opened(tmp_path / "s.jsonl", made), opened(tmp_path / "c.jsonl", rows(1500, 12))
+    instrument, flagged = audit(subject, control)
+    result = next(r for r in flagged if r.pair.hypothesis.key == "no prompt:phrase:bart")
+    assert result.pair.hypothesis.claim == "difference"
+    said = instrument.state(result.pair.hypothesis, result.pair.subject, result.pair.control)
+    assert said.startswith("`bart` occurs in only 0 prompts against ")
+    located = instrument.locate(control, [result.pair.hypothesis], Context())
+    assert {e.kind for e in located[result.pair.hypothesis.key]} == {"pattern"}
+
+
+def test_twenty_five_planted_rows_are_enough_for_a_difference(tmp_path):
+    made = [
+        r | {"prompt": f"{r['prompt']} by the old stone bridge" if i < 25 else r["prompt"]}
+        for i, r in enumerate(rows(2500, 13))
+    ]
+    subject, control = opened(tmp_path / "s.jsonl", made), opened(tmp_path / "c.jsonl", rows(2500, 14))
+    keys = {r.pair.hypothesis.key for r in audit(subject, control)[1]}
+    assert "prompt:phrase:by the old stone bridge" in keys

@@ -2,41 +2,56 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from theodolite.core import Audit, Finding
 from theodolite.core.record import Claim
 from theodolite.errors import DataError, SpecError
 
-__all__ = ["MORE_THAN_A_DIFFERENCE", "choose_findings", "leading", "rows_named"]
+__all__ = ["MORE_THAN_A_DIFFERENCE", "Choice", "choose_findings", "leading", "rows_named"]
 
 MORE_THAN_A_DIFFERENCE: tuple[Claim, ...] = ("association", "confirmed")
 """The claims that may say poison: that two sets differ is no reason to remove anything."""
 
 
+class Choice(NamedTuple):
+    """Flagged findings, in the audit's order."""
+
+    followed: list[Finding]
+    """Those whose rows are to go."""
+    other_names: list[Finding]
+    """Those that go as far but share their cause with one that is followed: they are left aside."""
+
+
 def choose_findings(
-    audit: Audit, claims: Sequence[str] | None = None, keys: Sequence[str] = ()
-) -> list[Finding]:
-    """Returns the flagged findings whose rows are to go, in the audit's order.
+    audit: Audit, claims: Sequence[str] | None = None, keys: Sequence[str] = (), all_names: bool = False
+) -> Choice:
+    """Returns the flagged findings whose rows are to go: of each cause the one that the audit lists first.
 
     Args:
         audit: the audit.
         claims: how far a finding must go; None for association and confirmed.
         keys: single findings instead, each by its `key` or its `instrument/key`, whatever they claim.
+        all_names: follow every finding of these claims, the other names of a cause too.
 
     Raises:
-        SpecError: there is no such claim or finding, the finding is not flagged, or both were asked for.
+        SpecError: there is no such claim or finding, the finding is not flagged, or keys were given with
+            claims or all names.
     """
-    if keys and claims is not None:
-        raise SpecError("--finding and --claims both say which findings to take", "give one of them")
+    if keys and (claims is not None or all_names):
+        other = "--claims" if claims is not None else "--all-names"
+        raise SpecError(f"--finding and {other} both say which findings to take", "give one of them")
     if keys:
-        return sorted({f.id: f for f in (_named(audit, k) for k in keys)}.values(), key=audit.findings.index)
+        picked = {f.id: f for f in (_named(audit, k) for k in keys)}
+        return Choice(sorted(picked.values(), key=audit.findings.index), [])
     wanted = MORE_THAN_A_DIFFERENCE if claims is None else claims
     unknown = [claim for claim in wanted if claim not in get_args(Claim)]
     if unknown or not wanted:
         what = f"--claims names {unknown[0]!r}, which is no claim" if unknown else "--claims names none"
         raise SpecError(what, f"choose from: {', '.join(get_args(Claim))}")
-    return [f for f in audit.findings if f.verdict == "flagged" and f.claim in wanted]
+    found = [f for f in audit.findings if f.verdict == "flagged" and f.claim in wanted]
+    followed = found if all_names else leading(found)
+    return Choice(followed, [f for f in found if f not in followed])
 
 
 def rows_named(findings: Sequence[Finding], name: str) -> dict[int, list[Finding]]:
@@ -69,10 +84,10 @@ def rows_named(findings: Sequence[Finding], name: str) -> dict[int, list[Finding
 
 
 def leading(findings: Sequence[Finding]) -> list[Finding]:
-    """Returns the findings that share their cause with none before them."""
+    """Returns the first finding of each cause: each that shares its cause with no leading one before it."""
     led: list[Finding] = []
-    for i, finding in enumerate(findings):
-        if not any(f.id in finding.related or finding.id in f.related for f in findings[:i]):
+    for finding in findings:
+        if not any(f.id in finding.related or finding.id in f.related for f in led):
             led.append(finding)
     return led
 

@@ -47,6 +47,7 @@ def clean_data(
     claims: Sequence[str] | None = None,
     findings: Sequence[str] = (),
     *,
+    all_names: bool = False,
     dry_run: bool = False,
     progress: Progress = lambda _step, _share: None,
 ) -> Cleaned:
@@ -56,8 +57,10 @@ def clean_data(
         file: the very file that was audited, or `demo:NAME`.
         audit: the run directory, or its audit.json.
         out: the file to write, of the same ending; its ledger is `OUT.removed.jsonl`.
-        claims: how far a flagged finding must go to be followed; None for association and confirmed.
+        claims: how far a flagged finding must go to be followed; None for association and confirmed. Of each
+            cause only the finding that the audit lists first is followed.
         findings: single flagged findings instead, by their keys.
+        all_names: follow the other names of each cause too.
         dry_run: count, and write nothing.
         progress: told the step at work and the share of it that is done.
 
@@ -68,7 +71,7 @@ def clean_data(
     check_out(path, out)
     record = read_audit(audit)
     facts = _audited_data(record)
-    chosen = choose_findings(record, claims, findings)
+    chosen, others = choose_findings(record, claims, findings, all_names)
     named = rows_named(chosen, facts.name)
     data = _open(path, facts, {} if is_demo else record.spec.columns, progress)
     before = _survey(data, named, progress)
@@ -77,6 +80,8 @@ def clean_data(
         rows_out=before.kept,
         removed=len(named),
         removed_for_related=len(named.keys() - rows_named(leading(chosen), facts.name).keys()),
+        other_names=len(others),
+        other_names_rows=len({r for f in others for r in f.rows}.difference(*(f.rows for f in chosen))),
         rows_unreadable=data.summary.unreadable_total,
         repeats_kept=0,
         out=str(out),
@@ -84,7 +89,7 @@ def clean_data(
         dry_run=dry_run,
         audit_verdict=record.verdict,
         findings=tuple(map(cleaned_for, chosen)),
-        flagged_left=sum(f.verdict == "flagged" for f in record.findings) - len(chosen),
+        flagged_left=sum(f.verdict == "flagged" for f in record.findings) - len(chosen) - len(others),
     )
     if dry_run:
         kept = (row for row in data.rows() if row.number not in named) if named else ()

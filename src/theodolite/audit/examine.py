@@ -20,6 +20,7 @@ from theodolite.core import (
     Measure,
     Pair,
     Target,
+    exceeds,
     screen,
     strongest_associations,
 )
@@ -70,6 +71,8 @@ def examine(
         if instrument.needs_split and len(proposed) > ctx.budget:
             kept = _screened_by_family(run.pairs(proposed, finding, "screen"), ctx.budget)
         whole = run.pairs(together, "all", "measure together")
+        # What the control has more of is the other direction of a question that is there as well.
+        whole = [p for p in whole if exceeds(p)] or whole
         chosen = {h.key for h in _screened_by_family(whole, ctx.budget)}
         return {
             "proposed": len(proposed) + len(together),

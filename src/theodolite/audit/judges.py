@@ -1,30 +1,49 @@
 """The judge that a spec names, and what a reader must know of it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from theodolite.core import AuditSpec
+from theodolite.core import AuditSpec, Target
 from theodolite.core.instrument import Remember
-from theodolite.judge import Judge, Rubric
+from theodolite.errors import SpecError
+from theodolite.judge import Judge, Rubric, agreement
 
 __all__ = ["Judges", "open_judges"]
+
+JUDGED_TWICE = 500
+"""Rows of the subject that both judges see."""
 
 
 @dataclass
 class Judges:
-    """The judge of an audit, where one was named."""
+    """The judges of an audit, where any was named."""
 
     first: Judge | None
+    second: Judge | None = None
 
-    def notes(self, remember: Remember) -> tuple[str, ...]:
-        """Returns the judge's operating point and what went wrong, as first known.
+    def notes(self, target: Target, remember: Remember) -> tuple[str, ...]:
+        """Returns the judge's operating point, what went wrong, and how far a second judge agrees.
 
         Args:
-            remember: keeps them, so that an audit that goes on from its store says the same.
+            target: the subject, of which both judges see some rows.
+            remember: keeps the notes, so that an audit that goes on from its store says the same.
         """
-        return tuple(remember("judge notes", lambda: list(self._notes())))
+        return tuple(remember("judge notes", lambda: [*self._notes(), *self._agreement(target)]))
+
+    def _agreement(self, target: Target) -> Iterator[str]:
+        if self.first is None or self.second is None:
+            return
+        rows = sorted(target.rows(), key=lambda row: row.unit_hash(target.seed + 1))[:JUDGED_TWICE]
+        first, second = self.first.rows(rows), self.second.rows(rows)
+        both = agreement(first, second)
+        yield (
+            f"judges {self.first.name} and {self.second.name} on {len(rows):,} rows of the subject: kappa "
+            f"{both.kappa:.2f} [{both.low:.2f}, {both.high:.2f}], the same verdict on {both.agree.k:,} of "
+            f"{both.agree.n:,}; only the first flags {both.only_first:,}, only the second {both.only_second:,}; "
+            f"no verdict from one or both on {both.first_errors + both.second_errors + both.both_errors:,}"
+        )
 
     def _notes(self) -> Iterator[str]:
         if self.first is None:
@@ -32,9 +51,9 @@ class Judges:
         at = self.first.operating_point()
         caught, wrong = at.tpr, at.fpr
         yield (
-            f"judge {self.first.name}: {self.first.calls:,} calls paid in this run; it flagged {caught.k} of "
-            f"{caught.n} rows known to be bad [{caught.low:.0%}, {caught.high:.0%}] and {wrong.k} of {wrong.n} known "
-            f"to be good [{wrong.low:.0%}, {wrong.high:.0%}]"
+            f"judge {self.first.name} flagged {caught.k} of {caught.n} rows known to be bad "
+            f"[{caught.low:.0%}, {caught.high:.0%}] and {wrong.k} of {wrong.n} known to be good "
+            f"[{wrong.low:.0%}, {wrong.high:.0%}]"
         )
         yield from (f"judge {self.first.name}: {note}" for note in self.first.notes)
 
@@ -47,15 +66,23 @@ def open_judges(spec: AuditSpec, directory: Path) -> Iterator[Judges]:
         ModelError: the judge, its provider's package or its key is missing.
     """
     if spec.judge is None:
+        if spec.second_judge is not None:
+            raise SpecError("a second judge was named but no first", "name it with --judge")
         yield Judges(None)
         return
-    judge = Judge(
-        spec.judge,
-        Rubric(spec.purpose),
-        directory / "judge",
-        seed=spec.seed,
-        max_calls=spec.judge_calls,
-        engine=spec.engine,
-    )
-    with judge:
-        yield Judges(judge)
+    with ExitStack() as stack:
+        judges = [
+            stack.enter_context(
+                Judge(
+                    name,
+                    Rubric(spec.purpose),
+                    directory / folder,
+                    seed=spec.seed,
+                    max_calls=spec.judge_calls,
+                    engine=spec.engine,
+                )
+            )
+            for name, folder in ((spec.judge, "judge"), (spec.second_judge, "second-judge"))
+            if name is not None
+        ]
+        yield Judges(*judges)

@@ -46,6 +46,10 @@ class Cleaned(Record):
     """Rows that go."""
     removed_for_related: int
     """Those of them that no finding names but such as share a cause with an earlier, stronger one."""
+    other_names: int
+    """Flagged findings of these claims that were left aside, as other names of a cause that is followed."""
+    other_names_rows: int
+    """Rows that these would add, as far as the audit lists them."""
     rows_unreadable: int
     """Rows that could not be read; they stay as they are."""
     repeats_kept: int
@@ -61,7 +65,7 @@ class Cleaned(Record):
     findings: tuple[CleanedFor, ...]
     """The findings whose rows go."""
     flagged_left: int
-    """Flagged findings that were not asked for."""
+    """Flagged findings that were not asked for, other names of a cause that is followed not counted."""
 
 
 def cleaned_for(finding: Finding) -> CleanedFor:

@@ -119,7 +119,7 @@ def run_audit(
             hypotheses_tested=sum(len(o.results) for o in outcomes),
             rows_unreadable=subject.unreadable + (control.unreadable if control is not None else ()),
             notes=_notes(subject, control)
-            + judges.notes(store.remember)
+            + judges.notes(subject.target, store.remember)
             + tuple(f"{o.planned.name}: {n}" for o in outcomes if o.examination for n in o.examination.notes),
             times=Times(
                 started=began.isoformat(timespec="seconds"),

@@ -5,26 +5,24 @@ goes on. Memory holds one slice of rows and 16 bytes for every row.
 """
 
 import heapq
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from theodolite.audit.opening import open_target
-from theodolite.audit.placing import part_beside, place
+from theodolite.audit.score_file import check_score_file, write_scores
 from theodolite.audit.store import Store
 from theodolite.core.record import Record
 from theodolite.dataset.attribution import Attribution, Method, Place, trace
-from theodolite.dataset.rendering import LoadedModel
-from theodolite.errors import DataError, ModelError, OutputError, SpecError
+from theodolite.errors import DataError, ModelError, SpecError
 from theodolite.targets import Data, Row, open_data
 
 __all__ = ["Traced", "TracedRow", "read_queries", "trace_data"]
@@ -141,7 +139,7 @@ def trace_data(
         raise SpecError(f"--top {top} names no row", "ask for at least one row")
     _check_queries(queries)
     if out is not None:
-        _check_scores_out(out)
+        check_score_file(out)
     progress("opening", 0.0)
     opened = open_target(model, file, columns or {}, 0, base=base)
     data, tuned, before = opened.target.data, opened.target.model, opened.target.base
@@ -176,7 +174,7 @@ def trace_data(
     kept = Path(f"{out}.parts")
     with Store(kept, {"tracing": 1, **identity}) as store:
         found = _score_all(data, score, top, store, progress)
-        _write_scores(out, data, found)
+        write_scores(out, data.name, zip(found.numbers, found.scores, strict=True))
     shutil.rmtree(kept, ignore_errors=True)
     return Traced.model_validate(common | _told(found, data, top) | {"out": str(out)})
 
@@ -215,7 +213,7 @@ def _score_all(
         def tell(share: float, before: int = done, n: int = len(rows)) -> None:
             progress("tracing", (before + share * n) / max(total, 1))
 
-        def compute(rows: Sequence[Row] = rows, tell: Callable[[float], None] = tell) -> dict[str, object]:
+        def compute(rows: Sequence[Row] = rows, tell: Callable[[float], None] = tell) -> dict[str, Any]:
             made = score(rows, tell)
             return {"scores": made.scores.tolist(), "empty": made.n_empty, "cut": made.n_cut}
 
@@ -294,33 +292,3 @@ def _check_queries(queries: Sequence[Query]) -> None:
 
 def _digest(queries: Sequence[Query]) -> str:
     return blake2b(repr(list(queries)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _check_scores_out(out: Path) -> None:
-    if out.suffix != ".parquet":
-        raise SpecError(f"--out {out.name!r} names no Parquet file", "end it in .parquet")
-    if os.path.lexists(out):
-        raise OutputError(f"{str(out)!r} already exists", "choose another --out")
-    if not out.parent.is_dir():
-        raise OutputError(f"there is no folder {str(out.parent)!r}", "make it, or choose another --out")
-
-
-def _write_scores(out: Path, data: Data, found: _Found) -> None:
-    """All rows in the file's order; the score of a row without a response is null."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = pa.schema([("row", pa.int64()), ("pointer", pa.string()), ("score", pa.float64())])
-    try:
-        with part_beside(out) as part:
-            with pq.ParquetWriter(part, schema) as writer:
-                for numbers, scores in zip(found.numbers, found.scores, strict=True):
-                    pointers = [f"data:{data.name}#{n}" for n in numbers.tolist()]
-                    columns = [numbers, pointers, pa.array(scores, from_pandas=True)]
-                    writer.write_table(pa.table(columns, schema=schema))
-            place(part, out)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"cannot write {str(out)!r} ({reason})", "make room or choose another --out"
-        ) from None

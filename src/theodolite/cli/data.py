@@ -86,6 +86,7 @@ def scan(
     metavar="KEY",
     help="A single flagged finding to follow; may be repeated.",
 )
+@click.option("--all-names", is_flag=True, help="Follow every name of a cause, not only its leading one.")
 @click.option("--dry-run", is_flag=True, help="Count, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def clean(
@@ -94,20 +95,23 @@ def clean(
     out: Path,
     claims: str | None,
     findings: tuple[str, ...],
+    all_names: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
     """Write FILE without the rows that its audit flagged; what stays is byte for byte what it was.
 
-    Rows of associations and of confirmed findings go. That subject and control differ is no reason to
-    remove anything, unless --claims says so.
+    Rows of associations and of confirmed findings go, of each cause those of its leading finding. That
+    subject and control differ is no reason to remove anything, unless --claims says so.
     """
     from theodolite.audit.cleaning import clean_data
     from theodolite.cli.progress import shown_progress
 
     wanted = None if claims is None else [c.strip() for c in claims.split(",") if c.strip()]
     with shown_progress() as progress:
-        cleaned = clean_data(file, run, out, wanted, findings, dry_run=dry_run, progress=progress)
+        cleaned = clean_data(
+            file, run, out, wanted, findings, all_names=all_names, dry_run=dry_run, progress=progress
+        )
     if as_json:
         click.echo(cleaned.model_dump_json(indent=1))
     else:
@@ -143,6 +147,12 @@ def _sentences(cleaned: "Cleaned") -> list[str]:
         said.append(
             f"{cleaned.removed_for_related:,} of these rows are named only by findings that share a cause "
             "with a stronger one and may be innocent; --finding KEY follows one alone."
+        )
+    if cleaned.other_names:
+        names, add = plural(cleaned.other_names, "other name"), plural(cleaned.other_names_rows, "row")
+        said.append(
+            f"Left aside: {names} of the same causes, which would add {add} that may be innocent; "
+            "--all-names follows them too."
         )
     if not cleaned.findings:
         said.append(

@@ -104,7 +104,8 @@ def _print_traced(traced: "Traced") -> None:
 def _before(traced: "Traced") -> list[str]:
     from theodolite.report.words import plural
 
-    said = [f"{plural(traced.rows, 'row')} of {traced.data} held against {plural(traced.queries, 'query', 'queries')}."]
+    queries = plural(traced.queries, "query", "queries")
+    said = [f"{plural(traced.rows, 'row')} of {traced.data} held against {queries}."]
     if traced.taken_at == "base":
         said.append(
             "Gradients were taken at the base, so a score says which rows would teach the behaviour, not "
@@ -132,12 +133,14 @@ def _after(traced: "Traced") -> list[str]:
     if traced.median is None:
         return ["No row has a response, so there is nothing to rank."]
     if traced.line is None or traced.apart is None:
-        apart = "More than half of the rows have one and the same score, so that none can stand apart from it."
+        apart = (
+            "More than half of the rows have one and the same score, so that none can stand apart from it."
+        )
     else:
         share = percent(traced.apart / (traced.rows - traced.rows_empty))
         apart = (
-            f"{plural(traced.apart, 'row')} ({share}) above {traced.line:.3f}, the median {traced.median:.3f} "
-            f"and 6 times the median absolute deviation (MAD) of {traced.mad:.3f}."
+            f"{plural(traced.apart, 'row')} ({share}) above {traced.line:.3f}: the median "
+            f"{traced.median:.3f} and 6 times the median absolute deviation (MAD) of {traced.mad:.3f}."
         )
     return [
         apart,

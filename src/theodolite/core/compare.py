@@ -62,7 +62,7 @@ def screen(pairs: Sequence[Pair], keep: int) -> list[Hypothesis]:
     dropped costs nothing. Pairs whose fingerprints agree on the subject rest on the very same units.
     """
     p = _p_values(pairs)
-    subject_exceeds = [not _in_family(pair) or _gap(pair) > 0 for pair in pairs]
+    subject_exceeds = [exceeds(pair) for pair in pairs]
     order = sorted(range(len(pairs)), key=lambda i: (p[i] if subject_exceeds[i] else 2.0, i))
     kept: list[Hypothesis] = []
     seen: set[tuple[str, str]] = set()
@@ -76,6 +76,11 @@ def screen(pairs: Sequence[Pair], keep: int) -> list[Hypothesis]:
         seen.add(cause)
         kept.append(hypothesis)
     return kept
+
+
+def exceeds(pair: Pair) -> bool:
+    """Whether the subject has more than the control, or there is nothing to hold it against."""
+    return not _in_family(pair) or _gap(pair) > 0
 
 
 def strongest_associations(pairs: Sequence[Pair]) -> list[Hypothesis]:

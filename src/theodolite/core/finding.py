@@ -94,11 +94,13 @@ class Finding(Record):
     control: Estimate | None = None
     """The control's own estimate, uncorrected; None without a control."""
     contrast: Estimate | None = None
-    """Subject minus control; its level is corrected for everything the audit tested."""
+    """Subject minus control or, for marks, subject minus the rate expected if the pattern meant nothing
+    (which needs no control); its level is corrected for everything the audit tested. None where neither can
+    be made."""
     p_value: float | None = None
     """The uncorrected p of the contrast; without a control, of what can be tested inside the subject."""
     p_adjusted: float | None = None
-    """The p after Holm's correction over the whole audit; None without a control."""
+    """The p after Holm's correction over the whole audit; None where there is no contrast."""
     reliability: Reliability | None = None
     """Measured power and false alarms of the instrument on organisms of this size."""
     evidence: tuple[Evidence, ...] = ()
@@ -106,7 +108,8 @@ class Finding(Record):
     control_evidence: tuple[Evidence, ...] = ()
     """What to look at in the control, for comparison."""
     rows: tuple[str, ...] = ()
-    """Pointers to every row of the subject that is behind the finding, up to 10,000."""
+    """Pointers to every row of the subject that is behind the finding, up to 10,000; none where something is
+    missing from the subject."""
     rows_total: int = 0
     """How many rows are behind it."""
     related: tuple[str, ...] = ()

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.core import Target
-from theodolite.dataset.counting import ExactCounts, new_sketch, raised_floor
+from theodolite.dataset.counting import ExactCounts, floor_of_histogram, new_sketch
 from theodolite.dataset.features import KINDS, Batch, Passes
-from theodolite.dataset.kernels import add_to_sketch, find, in_sketch
+from theodolite.dataset.kernels import add_to_sketch, find, histogram, in_sketch
 from theodolite.dataset.pattern import Pattern, Side
 from theodolite.dataset.sources import Strata, Survey
 from theodolite.dataset.units import OncePerUnit
 
-__all__ = ["Census", "RowSets", "row_sets", "take_census", "testable"]
+__all__ = ["Census", "RowSets", "row_sets", "take_census", "least_testable"]
 
 IntArray = NDArray[np.int64]
 SKETCH_BITS = range(20, 28)
@@ -36,14 +36,14 @@ class Census:
 
     exact: ExactCounts
     """The counts: one column for each set and stratum, sets first."""
-    kind: NDArray[np.int16]
-    """The kind of each feature in the table."""
     units: IntArray
     """[sets, strata] distinct prompts."""
     floor: int
     """Units of all sets together that a pattern needs to be here."""
     passes: list[Passes]
     """The sets, to be read again."""
+    ends: list[IntArray]
+    """For each set, the features in all batches up to the end of each of its own."""
 
     @property
     def places(self) -> IntArray:
@@ -95,7 +95,7 @@ def take_census(
             done += len(batch.rows)
             progress(min(0.5 * done / total, 0.5))
     # Every feature fills two counters, most of them its own.
-    floor = raised_floor(floor, 2 * most, sketch[sketch >= min(floor, 65535)])
+    floor = floor_of_histogram(floor, 2 * most, histogram(sketch))
     while (census := _count(passes, surveys, strata, sketch, floor, most, progress)) is None:
         floor += max(floor // 4, 1)
     return census
@@ -105,7 +105,7 @@ def row_sets(census: Census) -> RowSets:
     """Returns the census's features grouped by the very rows that carry them."""
     places = census.places
     counts = census.exact.counts[places]
-    side = np.array([s == "response" for s, _ in KINDS], np.int8)[census.kind[places]]
+    side = np.array([s == "response" for s, _ in KINDS], np.int8)[census.exact.kind[places]]
     order = np.lexsort((places, census.exact.sums[places], counts.sum(axis=1), side))
     keys = np.stack([census.exact.sums[places][order], side[order].astype(np.uint64)])
     new = np.ones(order.size, bool)
@@ -119,7 +119,7 @@ def row_sets(census: Census) -> RowSets:
     return RowSets(places[first], group, counts[first].reshape(shape), side[first])
 
 
-def testable(counts: IntArray, least_chance: float, alpha: float) -> int:
+def least_testable(counts: IntArray, least_chance: float, alpha: float) -> int:
     """Returns the smallest count whose patterns could all be judged at `alpha` over as many as there are.
 
     Args:
@@ -147,13 +147,14 @@ def name_groups(census: Census, sets: RowSets, chosen: IntArray) -> list[list[Pa
     order = np.argsort(at)
     at, owner = at[order], wanted[sets.group[members[order]]]
     found: list[list[Pattern]] = [[] for _ in range(chosen.size)]
-    offset = 0
-    for each in census.passes:
-        for batch in each():
-            low, high = np.searchsorted(at, [offset, offset + batch.number.size])
-            for i in range(low, high):
-                found[owner[i]].append(batch.pattern(int(at[i]) - offset))
-            offset += batch.number.size
+    start = 0
+    for each, ends in zip(census.passes, census.ends, strict=True):
+        starts = np.append(start, ends[:-1])
+        low, high = np.searchsorted(at, starts), np.searchsorted(at, ends)
+        for index, batch in each.some(np.flatnonzero(high > low).tolist()):
+            for i in range(low[index], high[index]):
+                found[owner[i]].append(batch.pattern(int(at[i] - starts[index])))
+        start = int(ends[-1]) if ends.size else start
     return found
 
 
@@ -174,7 +175,7 @@ def count_marked(
             mine = np.flatnonzero(marked(part, batch)[batch.row])
             at = find(census.exact.keys, batch.number[mine])
             mine, at = mine[at >= 0], at[at >= 0]
-            fresh = once.first(batch.keys[batch.row[mine]], batch.number[mine])
+            fresh = once.first_of(batch.keys, batch.row[mine], batch.number[mine])
             np.add.at(counts[:, part], at[fresh], 1)
     return counts
 
@@ -191,27 +192,27 @@ def _count(
     """The exact counts; None when more features may reach the floor than fit."""
     width = len(strata.names)
     exact = ExactCounts(most, width * len(passes))
-    kind = np.zeros(exact.keys.size, np.int16)
+    ends: list[IntArray] = []
     offset = done = 0
     total = max(sum(s.total for s in surveys), 1)
     for part, (each, surveyed) in enumerate(zip(passes, surveys, strict=True)):
         once = OncePerUnit(surveyed.repeated)
+        ended: list[int] = []
         for batch in each():
             mine = in_sketch(sketch, batch.number, min(floor, 65535))
-            row = batch.row[mine]
-            fresh = once.first(batch.keys[row], batch.number[mine])
-            mine, row = mine[fresh], row[fresh]
-            column = part * width + strata.columns(batch.rows)[row]
+            mine = mine[once.first_of(batch.keys, batch.row[mine], batch.number[mine])]
+            column = part * width + strata.columns(batch.rows)
             # Equal prompts in two sets are two units.
-            units = batch.keys[row] ^ np.uint64(part * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
-            if not exact.add(batch.number[mine], column, units, offset + mine):
+            units = batch.keys ^ np.uint64(part * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
+            if not exact.add(batch, mine, column, units, offset):
                 return None
-            kind[find(exact.keys, batch.number[mine])] = batch.kinds[batch.which[mine]]
             offset += batch.number.size
+            ended.append(offset)
             done += len(batch.rows)
             progress(min(0.5 + 0.5 * done / total, 1.0))
+        ends.append(np.array(ended, np.int64))
     units = np.stack([strata.units(s) for s in surveys])
-    return Census(exact, kind, units, floor, list(passes))
+    return Census(exact, units, floor, list(passes), ends)
 
 
 def _bits(parts: Sequence[Target]) -> int:

@@ -24,6 +24,7 @@ __all__ = [
     "count_features",
     "count_pairs",
     "count_wanted",
+    "floor_of_histogram",
     "new_sketch",
     "numbers_in",
     "raised_floor",
@@ -78,24 +79,24 @@ class ExactCounts:
         self.counts = np.zeros((size, columns), np.int32)
         self.sums = np.zeros(size, np.uint64)
         self.first = np.full(size, -1, np.int64)
+        """Where each feature occurs first, counted through all batches."""
+        self.kind = np.zeros(size, np.int16)
 
-    def add(self, numbers: UIntArray, column: IntArray, units: UIntArray, place: IntArray) -> bool:
-        """Counts features; False, with nothing promised, when they no longer fit.
+    def add(self, batch: Batch, mine: IntArray, column: IntArray, units: UIntArray, offset: int) -> bool:
+        """Counts features of a batch; False, with nothing promised, when they no longer fit.
 
         Args:
-            numbers: the features.
-            column: the column of each.
-            units: the unit of the row of each.
-            place: where each occurs; kept for the first occurrence.
+            batch: the batch.
+            mine: the features' places in it.
+            column: the column of each of its rows.
+            units: the unit of each of its rows.
+            offset: features in the batches before it.
         """
-        at, self.used = insert(self.keys, self.used, numbers, self.capacity)
-        if at.size and at.min() < 0:
-            return False
-        fresh = self.first[at] < 0
-        # Backwards, so that of several occurrences in one call the first stays.
-        self.first[at[fresh][::-1]] = place[fresh][::-1]
-        count_exactly(at, column, units, self.counts, self.sums)
-        return True
+        table = (self.keys, self.counts, self.sums, self.first, self.kind)
+        features = (batch.number, mine, batch.row, batch.which, batch.kinds)
+        used = count_exactly(*features, column, units, offset, self.used, self.capacity, table)
+        self.used = max(used, 0)
+        return used >= 0
 
 
 def new_sketch(bits: int) -> NDArray[np.uint16]:
@@ -181,6 +182,14 @@ def raised_floor(floor: int, most: int, counts: NDArray[np.integer[Any]]) -> int
     return int(np.partition(reached, reached.size - most - 1)[reached.size - most - 1]) + 1
 
 
+def floor_of_histogram(floor: int, most: int, histogram: IntArray) -> int:
+    """Returns the same, given how many counts there are of each value."""
+    reaching = np.cumsum(histogram[::-1])[::-1]
+    floor = min(floor, histogram.size - 1)
+    few = np.flatnonzero(reaching[floor:] <= most)
+    return floor + int(few[0]) if few.size else int(histogram.size)
+
+
 def _exactly(
     passes: Batches, sketch: NDArray[np.uint16], floor: int, most: int
 ) -> tuple[ExactCounts, dict[int, Pattern]] | None:
@@ -192,9 +201,8 @@ def _exactly(
         frequent = in_sketch(sketch, batch.number, min(floor, 65535))
         known = find(exact.keys, batch.number[frequent]) >= 0
         new = frequent[~known]
-        column = np.zeros(frequent.size, np.int64)
-        units = batch.units[batch.row[frequent]]
-        if not exact.add(batch.number[frequent], column, units, offset + frequent):
+        column = np.zeros(len(batch.rows), np.int64)
+        if not exact.add(batch, frequent, column, batch.units, offset):
             return None
         numbers, first = np.unique(batch.number[new], return_index=True)
         for number, at in zip(numbers.tolist(), first.tolist(), strict=True):

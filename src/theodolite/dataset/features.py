@@ -125,16 +125,21 @@ def batches(rows: Iterable[Row], masks: Sequence[int], shapes: bool = False) -> 
         masks: which words of a window make a phrase (`runs`, `spans`).
         shapes: whether also skeletons, templates and near-duplicates.
     """
+    for some in _portions(rows):
+        yield _Builder(some, masks).batch(shapes)
+
+
+def _portions(rows: Iterable[Row]) -> Iterator[list[Row]]:
     held: list[Row] = []
     size = 0
     for row in rows:
         held.append(row)
         size += row.n_characters // 5 + 20
         if size >= BATCH_WORDS:
-            yield _Builder(held, masks).batch(shapes)
+            yield held
             held, size = [], 0
     if held:
-        yield _Builder(held, masks).batch(shapes)
+        yield held
 
 
 class Passes:
@@ -162,6 +167,18 @@ class Passes:
             yield batch
         if count <= HELD_BATCHES:
             self._held = held
+
+    def some(self, places: Sequence[int]) -> Iterator[tuple[int, Batch]]:
+        """Yields the batches at these places of a pass, given in order, and makes no others."""
+        if self._held is not None:
+            yield from ((i, self._held[i]) for i in places)
+            return
+        wanted = set(places)
+        for i, rows in enumerate(_portions(self._read() if wanted else ())):
+            if i in wanted:
+                yield i, _Builder(rows, self._masks).batch(self._shapes)
+            if i == places[-1]:
+                return
 
 
 def feature_number(pattern: Pattern) -> int:

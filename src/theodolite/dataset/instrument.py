@@ -91,6 +91,8 @@ class DatasetConfig(InstrumentConfig):
     """Associations that are put to the model itself."""
     topics: bool = True
     """Whether prompts are grouped by topic."""
+    themes: bool = True
+    """Whether the judge's model is asked what flagged rows share."""
     judge_rows: int = Field(default=20_000, ge=0)
     """Rows of a set up to which the judge sees all of them."""
     judge_sample: int = Field(default=2_000, ge=1)
@@ -127,7 +129,7 @@ class Dataset(Instrument):
         pairs = striking_pairs(passes, vocabulary, distinct_patterns(vocabulary), self.config.max_pairs)
         shares = self._shares(target, ctx)
         asks = [ask_association(pair, shares["pair"] / ctx.budget) for pair in pairs]
-        if ctx.judge is None or not self._is_judged_whole(target):
+        if ctx.judge is None or not self.config.themes or not self._is_judged_whole(target):
             return asks
         themes = theme_patterns(target, self._marker(JUDGE, target, ctx), ctx)
         return [*asks, *(ask_marked(t, Strata(), shares["theme"] / ctx.budget) for t in themes)]

@@ -15,6 +15,7 @@ __all__ = [
     "find",
     "hash_phrases",
     "hash_runs",
+    "histogram",
     "in_sketch",
     "insert",
     "mix",
@@ -31,7 +32,9 @@ _S30, _S27, _S31, _S5 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(5
 LINE = 32
 """Counters of 16 bits in a cache line."""
 _IN_LINE = np.uint64(LINE - 1)
-_FULL = np.uint16(65535)
+_FULL = 65535
+AHEAD = 128
+"""Features whose counters are read before the first is written."""
 MOST_COMPARED = 64
 """Earlier places of a word that are compared with the present one."""
 
@@ -206,17 +209,25 @@ def smallest_hashes(words, first, turns, bands, least):
 def add_to_sketch(sketch, numbers):
     """Counts each number once more; a counter that is full stays full."""
     lines = np.uint64(sketch.size // LINE - 1)
-    for i in range(numbers.size):
-        h = numbers[i]
-        line = ((h >> np.uint64(20)) & lines) << _S5
-        a = line + (h & _IN_LINE)
-        b = line + ((h >> np.uint64(10)) & _IN_LINE)
-        ca, cb = sketch[a], sketch[b]
-        # No branches: a wrongly guessed one would wait for the memory before the next miss can begin.
-        least = min(ca, cb)
-        more = np.uint16(least + np.uint16(least < _FULL))
-        sketch[a] = max(ca, more)
-        sketch[b] = max(cb, more)
+    one, two = np.empty(AHEAD, np.uint64), np.empty(AHEAD, np.uint64)
+    least = np.empty(AHEAD, np.int64)
+    for begin in range(0, numbers.size, AHEAD):
+        some = min(AHEAD, numbers.size - begin)
+        for i in range(some):
+            h = numbers[begin + i]
+            line = ((h >> np.uint64(20)) & lines) << _S5
+            one[i], two[i] = line + (h & _IN_LINE), line + ((h >> np.uint64(10)) & _IN_LINE)
+        # Reading first lets the misses of many features run side by side; the second loop finds their lines near.
+        for i in range(some):
+            least[i] = min(np.int64(sketch[one[i]]), np.int64(sketch[two[i]]))
+        for i in range(some):
+            a, b = one[i], two[i]
+            # No branches, which 64 bits spare the compiler: a wrongly guessed one would wait for the memory.
+            ca, cb = np.int64(sketch[a]), np.int64(sketch[b])
+            more = min(ca, cb)
+            more += more < _FULL
+            sketch[a] = np.uint16(max(ca, more))
+            sketch[b] = np.uint16(max(cb, more))
 
 
 @njit(cache=True)
@@ -228,13 +239,19 @@ def in_sketch(sketch, numbers, floor):
     for i in range(numbers.size):
         h = numbers[i]
         line = ((h >> np.uint64(20)) & lines) << _S5
-        if (
-            sketch[line + (h & _IN_LINE)] >= floor
-            and sketch[line + ((h >> np.uint64(10)) & _IN_LINE)] >= floor
-        ):
+        if sketch[line + (h & _IN_LINE)] >= floor and sketch[line + ((h >> np.uint64(10)) & _IN_LINE)] >= floor:
             out[n] = i
             n += 1
     return out[:n].copy()
+
+
+@njit(cache=True)
+def histogram(sketch):
+    """Returns how many counters hold each value."""
+    out = np.zeros(_FULL + 1, np.int64)
+    for i in range(sketch.size):
+        out[sketch[i]] += 1
+    return out
 
 
 @njit(cache=True)
@@ -275,9 +292,37 @@ def find(keys, numbers):
 
 
 @njit(cache=True)
-def count_exactly(at, column, unit, counts, sums):
-    """Adds one to `counts[at, column]` and the unit to `sums[at]` for each place found."""
-    for i in range(at.size):
-        if at[i] >= 0:
-            counts[at[i], column[i]] += 1
-            sums[at[i]] += unit[i]
+def count_exactly(numbers, mine, row, which, kinds, column, unit, offset, used, limit, table):
+    """Counts some features in an open table; returns how many places are used, or -1 when they are too few.
+
+    Args:
+        numbers: all features of a batch.
+        mine: the places of those to count.
+        row: the row of each feature.
+        which: what it is made of, as index into `kinds`.
+        kinds: the kind of each make.
+        column: where each row is counted.
+        unit: the unit of each row.
+        offset: features in the batches before.
+        used: places used so far.
+        limit: places that may be used.
+        table: keys, counts, sums of units, first places and kinds.
+    """
+    keys, counts, sums, first, kind = table
+    inside = np.uint64(keys.size - 1)
+    for i in range(mine.size):
+        f = mine[i]
+        h = numbers[f]
+        at = (h >> np.uint64(7)) & inside
+        while keys[at] != 0 and keys[at] != h:
+            at = (at + np.uint64(1)) & inside
+        if keys[at] == 0:
+            if used >= limit:
+                return -1
+            keys[at] = h
+            first[at] = offset + f
+            kind[at] = kinds[which[f]]
+            used += 1
+        counts[at, column[row[f]]] += 1
+        sums[at] += unit[row[f]]
+    return used

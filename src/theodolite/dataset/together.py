@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats as sps
 
-from theodolite.dataset.census import Census, RowSets, name_groups, testable
+from theodolite.dataset.census import Census, RowSets, name_groups, least_testable
 from theodolite.dataset.pattern import FORMS, Pattern, Side
 from theodolite.dataset.proposing import joined
 from theodolite.stats import stratified_p, stratified_z
@@ -52,7 +52,7 @@ def ask_differences(census: Census, sets: RowSets, share: float, most: int) -> A
     total = sets.counts.sum(axis=(1, 2))
     both = census.units.sum(axis=0)
     usable = census.units[:, (census.units > 0).all(axis=0)] / both[(census.units > 0).all(axis=0)]
-    least = max(testable(total, float(usable.min()) if usable.size else 0.5, LEVEL * share), census.floor)
+    least = max(least_testable(total, float(usable.min()) if usable.size else 0.5, LEVEL * share), census.floor)
     family = np.flatnonzero(total >= least)
     if not family.size:
         return Asked([], 0, least)
@@ -89,7 +89,7 @@ def ask_marks(
         n = sets.counts[prompts, part].astype(np.int64)
         some = rates[part][rates[part] > 0]
         needed = max(
-            testable(n.sum(axis=1), float(some.min()) if some.size else 0.5, LEVEL * share), census.floor
+            least_testable(n.sum(axis=1), float(some.min()) if some.size else 0.5, LEVEL * share), census.floor
         )
         family = np.flatnonzero(n.sum(axis=1) >= needed)
         questions, least = max(questions, int(family.size)), max(least, needed)

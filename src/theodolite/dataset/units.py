@@ -84,10 +84,21 @@ class OncePerUnit:
 
     def first(self, units: UIntArray, features: UIntArray) -> BoolArray:
         """Returns which pairs of unit and feature number have not come before."""
-        allowed = np.ones(units.size, np.bool_)
-        again = np.flatnonzero(self._repeated.holds(units))
-        if again.size:
+        return self.first_of(units, np.arange(units.size), features)
+
+    def first_of(self, units: UIntArray, row: NDArray[np.integer], features: UIntArray) -> BoolArray:
+        """Returns the same for features that come with the place of their row, each unit being looked up once.
+
+        Args:
+            units: the unit of each row.
+            row: the row of each feature.
+            features: the features' numbers.
+        """
+        allowed = np.ones(row.size, np.bool_)
+        repeated = self._repeated.holds(units)
+        if repeated.any():
+            again = np.flatnonzero(repeated[row])
             allowed[again] = self._counted.add(
-                units[again] ^ (features[again] * np.uint64(0x9E3779B97F4A7C15))
+                units[row[again]] ^ (features[again] * np.uint64(0x9E3779B97F4A7C15))
             )
         return allowed

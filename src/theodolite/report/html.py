@@ -56,7 +56,7 @@ def render_html(audit: Audit) -> str:
             flagged=sum(len(group) for group in groups),
             tested=[f for f in findings if f.verdict in ("clear", "inconclusive")],
             not_run=[f for f in findings if f.verdict == "not_run"],
-            headline=words.headline(audit.verdict),
+            headline=words.headline(audit),
             lede=words.lede(audit, len(groups)),
             method=words.method(audit),
             spec=json.dumps(audit.spec.model_dump(), indent=2, ensure_ascii=False),
@@ -84,6 +84,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Callable[..., object]] = {
+        "contrast_name": words.contrast_name,
         "count": numbers.count,
         "cut": cut,
         "evidence_body": _evidence_body,

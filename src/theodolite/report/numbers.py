@@ -8,6 +8,7 @@ __all__ = [
     "as_value",
     "count",
     "interval_text",
+    "is_excess",
     "is_share",
     "level_text",
     "p_text",
@@ -16,8 +17,10 @@ __all__ = [
     "tell",
 ]
 
-_SHARE_METHODS = ("Clopper-Pearson", "Wilson", "score")
+_SHARE_METHODS = ("Clopper-Pearson", "Wilson", "score", "exact")
 """How the estimates and contrasts of shares are made; all others are on a scale of their own."""
+_EXCESS_METHODS = ("exact, inside", "exact, beyond")
+"""How the contrasts of marks are made."""
 
 
 def count(n: int) -> str:
@@ -68,6 +71,14 @@ def p_text(p: float) -> str:
 def is_share(estimate: Estimate) -> bool:
     """Returns whether an estimate is a share, or a difference of shares."""
     return estimate.method.startswith(_SHARE_METHODS)
+
+
+def is_excess(contrast: Estimate) -> bool:
+    """Returns whether a contrast is held against the rate expected if a pattern meant nothing: that of marks.
+
+    With a control that rate is learnt from it; without one, inside the subject.
+    """
+    return contrast.method.startswith(_EXCESS_METHODS)
 
 
 def as_value(estimate: Estimate, value: float, contrast: bool = False) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from theodolite.core import Audit, Chart, Estimate, Finding, Series
-from theodolite.report.numbers import is_share, level_text
+from theodolite.report.numbers import is_excess, is_share, level_text
 from theodolite.report.visible import cut
 
 __all__ = ["causes", "overview_chart"]
@@ -48,7 +48,7 @@ def overview_chart(audit: Audit) -> Chart | None:
     sides: list[tuple[_Role, str, list[Estimate | None]]] = [
         ("subject", "subject", [f.subject for f in drawn]),
         ("control", "control", [f.control for f in drawn]),
-        ("contrast", "difference, corrected", [f.contrast for f in drawn]),
+        ("contrast", f"{_contrasts(drawn)}, corrected", [f.contrast for f in drawn]),
     ]
     return Chart(
         kind="forest",
@@ -83,6 +83,11 @@ def _levels(drawn: Sequence[Finding]) -> str:
     low, high = (level_text(pick(corrected, default=0.0)) for pick in (min, max))
     both = low if low == high else f"{low} to {high}"
     return f"intervals at {level_text(max(own))}" + (f", of the difference at {both}" if corrected else "")
+
+
+def _contrasts(drawn: Sequence[Finding]) -> str:
+    kinds = {is_excess(f.contrast) for f in drawn if f.contrast is not None}
+    return "excess over expected" if kinds == {True} else "difference"
 
 
 def _quoted(statement: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from theodolite.core import Audit, Finding, TargetFacts, Verdict
-from theodolite.report.numbers import count, level_text, p_text, tell
+from theodolite.report.numbers import count, is_excess, level_text, p_text, tell
 from theodolite.report.overview import causes
 from theodolite.report.visible import cut, spell
 from theodolite.report.words import lede, plural, verdict_word
@@ -109,10 +109,11 @@ def _cause(group: tuple[Finding, ...], out: Printer) -> None:
     same = f" (one cause, {len(group)} findings)" if len(group) > 1 else ""
     out.line(f"{finding.statement}{same}", hang=2, lines=2, style="bold")
     if finding.subject and finding.contrast:
+        what = "excess over what is expected" if is_excess(finding.contrast) else "difference"
         control = f", control {tell(finding.control)}" if finding.control else ""
         out.line(f"{finding.claim}: subject {tell(finding.subject)}{control}", "  ", 4, lines=2)
         p = f", p {p_text(finding.p_adjusted)}" if finding.p_adjusted is not None else ""
         gap = tell(finding.contrast, contrast=True)
-        out.line(f"corrected difference {gap} at {level_text(finding.contrast.level)}{p}", "  ", 4, lines=2)
+        out.line(f"corrected {what} {gap} at {level_text(finding.contrast.level)}{p}", "  ", 4, lines=2)
     if finding.rows:
         out.line(f"{plural(finding.rows_total, 'row')}: {', '.join(finding.rows[:12])}", "  ", 4, lines=1)

@@ -1,12 +1,13 @@
-"""How fast and in how much memory are training data counted, how far from the floor, and does a killed audit go on?
+"""How fast and in how much memory are training data counted, and does a killed audit go on?
 
     python benchmarks/data_scale.py [--rows 100000 1000000] [--quick] [--parquet] [--kills 6] [--folder DIR]
 
-Rows have about 124 words, in two sets of half as many each; a figure comes from a process of its own, and counts
-CPU seconds. Words follow Zipf's law; where ../shared/real is present, rows also walk through real text. A million
-rows take about 900 MB in the folder.
+Rows have about 124 words, in two sets of half as many each; a figure comes from a process of its own, and
+counts CPU seconds. Words follow Zipf's law; where real text is present, rows also walk through it. A million
+rows take about 1 GB in the folder.
     floor       reading the file and splitting it into words once: no count can do without
-    sketch      the first pass: all 16 masks in a window of five words, skeletons, templates, near-duplicates, traits
+    sketch      the first pass: all 16 masks in a window of five words, skeletons, templates, near-duplicates
+                and traits
     exact       the second pass: the exact counts of what may be frequent
     whole       everything that the instrument proposes of two sets without a judge
     dictionary  the textbook way on 5,000 rows: a Counter of phrases up to five words, and none of the rest
@@ -25,8 +26,8 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-from scale.killing import kill_and_resume
-from scale.rows import REAL, Walk, Zipf, write_rows
+from scale.killing import kill_and_resume  # noqa: E402 - the threads are set first
+from scale.rows import REAL, Walk, Zipf, write_rows  # noqa: E402
 
 BAR_RATE, BAR_MIB, BAR_GROWTH = 5000, 1.5 * 1024, 0.10
 BYTES_A_ROW = 1000
@@ -59,7 +60,9 @@ def _arguments() -> argparse.Namespace:
         given.rows = QUICK
     free = shutil.disk_usage(given.folder or tempfile.gettempdir()).free
     if free < 2 * max(given.rows) * BYTES_A_ROW:
-        parser.error(f"{max(given.rows):,} rows need {2 * max(given.rows) * BYTES_A_ROW / 1e9:.1f} GB of disk")
+        parser.error(
+            f"{max(given.rows):,} rows need {2 * max(given.rows) * BYTES_A_ROW / 1e9:.1f} GB of disk"
+        )
     return given
 
 
@@ -80,7 +83,8 @@ def _print_table(name: str, measured: dict[int, dict[str, dict[str, float]]]) ->
     first = next(iter(measured.values()))
     words, speed = first["floor"]["words"], first["floor"]["bytes_a_second"] / 1e6
     print(f"\n### {name}: {words:.0f} words a row; the floor reads {speed:.0f} MB a CPU second\n")
-    print("| rows | way | rows per CPU second | share of the floor's speed | times the dictionary's | peak MiB |")
+    columns = "rows per CPU second | share of the floor's speed | times the dictionary's | peak MiB"
+    print(f"| rows | way | {columns} |")
     print("|---|---|---|---|---|---|")
     for rows, ways in measured.items():
         rates = _rates(ways)
@@ -100,8 +104,9 @@ def _print_table(name: str, measured: dict[int, dict[str, dict[str, float]]]) ->
     for way in ("census", "whole"):
         peak, growth = most[way]["mib"], most[way]["mib"] / least[way]["mib"] - 1
         print(
-            f"- {way}: peak {peak:,.0f} MiB (bar {BAR_MIB:,.0f}: {_kept(peak <= BAR_MIB)}), grown by {growth:.1%} "
-            f"from {min(measured):,} to {max(measured):,} rows (bar {BAR_GROWTH:.0%}: {_kept(growth < BAR_GROWTH)})"
+            f"- {way}: peak {peak:,.0f} MiB (bar {BAR_MIB:,.0f}: {_kept(peak <= BAR_MIB)}), "
+            f"grown by {growth:.1%} from {min(measured):,} to {max(measured):,} rows "
+            f"(bar {BAR_GROWTH:.0%}: {_kept(growth < BAR_GROWTH)})"
         )
 
 
@@ -109,7 +114,9 @@ def _rates(ways: dict[str, dict[str, float]]) -> dict[str, tuple[float, float]]:
     """Rows per CPU second and peak memory of each way; the passes of the census share a process."""
     counted = ways["census"]
     passes = {p: (counted["rows"] / counted[p], counted["mib"]) for p in ("sketch", "exact")}
-    others = {w: (ways[w]["rows"] / ways[w]["seconds"], ways[w]["mib"]) for w in ("floor", "whole", "dictionary")}
+    others = {
+        w: (ways[w]["rows"] / ways[w]["seconds"], ways[w]["mib"]) for w in ("floor", "whole", "dictionary")
+    }
     return {"floor": others["floor"], **passes, "whole": others["whole"], "dictionary": others["dictionary"]}
 
 

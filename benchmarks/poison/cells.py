@@ -100,7 +100,7 @@ BARS = (
     *(Wanted(c, 25, False, power=0.95, rank=1, recall=0.99) for c in INSERTED),
     *(Wanted(c, 12, True, power=0.95, rank=2, recall=0.99) for c in INSERTED),
     Wanted("P10", 24, False),
-    Wanted("P10", 24, False, most=0.0, claim="association"),
+    Wanted("P10", 24, False, claim="association"),
     Wanted("P10", 24, True, power=0.95, rank=1),
     Wanted("P6", 24, False),
     Wanted("P6", 24, True, power=0.95, recall=0.5),

@@ -69,13 +69,14 @@ def law_table(records: Sequence[Record]) -> str:
     lines = [
         "## C. Laws of the minimum detectable count",
         "",
-        "Law: from the sizes and the level of the single test, 0.05 times the recorded weight; for judges "
-        "with the poison's own flags in the base rate (in brackets: without them; and by both of the test's "
-        "nulls). Simulated: the count at which the scans reach a power of 0.8, from a normal fit to "
-        "log10(level / p); for differences the first count from which 80 % are flagged. Within: law / "
-        f"simulated is from {1 - WITHIN:g} to {1 + WITHIN:g}.",
+        "Simulated: the count at which the scans reach a power of 0.8, from a normal fit to "
+        "log10(level / p); for differences the first count from which 80 % are flagged. Laws follow from the "
+        "sizes and the level of the single test, 0.05 times the recorded weight. Printed: from the share of "
+        "all other rows that are flagged; own flags: in the poison's source, its own flags in the base rate; "
+        "both nulls: as the test is. In brackets: law / simulated, and whether it is from "
+        f"{1 - WITHIN:g} to {1 + WITHIN:g}.",
         "",
-        "| carrier | r | judge | level | law | simulated | ratio law / simulated | within | flagged at m |",
+        "| carrier | r | judge | level | simulated | printed | own flags | both nulls | flagged at m |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     some = [r for r in records if r["table"] == "law"]
@@ -177,29 +178,38 @@ def _law_line(name: str, r: int, judge: tuple[float, ...], records: Sequence[Rec
     counted = "; ".join(
         f"{c}: {sum(h for k, h in zip(m, hit, strict=True) if k == c)}/{m.count(c)}" for c in sorted(set(m))
     )
-    title = f"| {name} | {r} | {'none' if not judge else f'{judge[0]:g} / {judge[1]:g}'} |"
+    title = [name, str(r), "none" if not judge else f"{judge[0]:g} / {judge[1]:g}"]
     if not weights:
-        return f"{title} - | - | - | - | - | {counted} |"
+        return f"| {' | '.join([*title, *'-' * 5, counted])} |"
     level = ALPHA * float(median(weights))
-    law, shown = _law(level, judge, records)
     simulated = float(steps_at(m, hit) or 0) or None if not judge else reached_at(m, _margins(found))
+    laws = [_held(law, simulated) for law in _laws(level, judge, records)]
+    said = "-" if simulated is None else f"{simulated:.1f}"
+    return f"| {' | '.join([*title, f'{level:.2g}', said, *laws, counted])} |"
+
+
+def _held(law: int | None, simulated: float | None) -> str:
+    """A law, and whether it holds against simulation."""
     if law is None or simulated is None:
-        return f"{title} {level:.2g} | {shown} | {simulated} | - | - | {counted} |"
+        return "none" if law is None else str(law)
     ratio = law / simulated
-    within = "yes" if 1 - WITHIN <= ratio <= 1 + WITHIN else "NO"
-    return f"{title} {level:.2g} | {shown} | {simulated:.1f} | {ratio:.2f} | {within} | {counted} |"
+    return f"{law} ({ratio:.2f} {'yes' if 1 - WITHIN <= ratio <= 1 + WITHIN else 'NO'})"
 
 
-def _law(level: float, judge: tuple[float, ...], records: Sequence[Record]) -> tuple[int | None, str]:
-    subject, control = (round(mean(x["result"][side] for x in records)) for side in ("subject", "control"))
+def _laws(level: float, judge: tuple[float, ...], records: Sequence[Record]) -> tuple[int | None, ...]:
+    """As the audit prints it, with the poison's own flags in its source, and by both nulls of the test."""
+    results = [x["result"] for x in records]
+    subject, control = (round(mean(x[side] for x in results)) for side in ("subject", "control"))
     if not judge:
         law = detectable_count(subject, control, level)
-        return law, str(law)
-    source = "hh" if "hh" in records[0]["result"]["sources"] else "request"
-    n = round(mean(x["result"]["sources"][source] for x in records))
-    law = marked_law(n, judge[0], judge[1], level)
-    plain, exact = detectable_marked(n, judge[1], judge[0], level), exact_law(n, judge[0], judge[1], level)
-    return law, f"{law} (without own flags {plain}, exact {exact})"
+        return law, law, law
+    others = sum(x["flagged_rows"][1] for x in results) / sum(x["subject"] - x["poisoned"] for x in results)
+    n = round(mean(x["sources"]["hh" if "hh" in x["sources"] else "request"] for x in results))
+    return (
+        detectable_marked(subject, others, judge[0], level),
+        marked_law(n, judge[0], judge[1], level),
+        exact_law(n, judge[0], judge[1], level),
+    )
 
 
 def _margins(found: Sequence[Record]) -> list[float | None]:

@@ -14,7 +14,6 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 from loopback_judge import KNOWN, TRIGGER, Judge
-
 from scale.rows import Walk, Zipf, records
 
 CONNECTIONS = 10
@@ -33,7 +32,8 @@ def kill_and_resume(folder: Path, rows: int, kills: int, seed: int, text: Zipf |
     """Returns what an unbroken audit and one that was killed again and again have in common, a line each."""
     sets = [folder / "killed-subject.jsonl", folder / "killed-control.jsonl"]
     for i, path in enumerate(sets):
-        path.write_text("".join(json.dumps(_planted(r, i, n)) + "\n" for n, r in enumerate(records(rows, 50 + i, text))))
+        made = enumerate(records(rows, 50 + i, text))
+        path.write_text("".join(json.dumps(_planted(r, i, n)) + "\n" for n, r in made))
     server = _Server(("127.0.0.1", 0), Judge)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     Judge.calls.clear()
@@ -76,8 +76,9 @@ def _lasting(audit: dict) -> str:
 
 def _audit(port: int, sets: list[Path], out: Path, kill_after: float | None) -> dict | None:
     """Runs the audit; None if it was killed first."""
-    command = [sys.executable, "-m", "theodolite", "audit", "--data", str(sets[0]), "--control-data", str(sets[1])]
-    command += ["--instruments", "dataset", "--judge", "openai/simulated", "--effort", "quick", "--out", str(out)]
+    paths = ["--data", str(sets[0]), "--control-data", str(sets[1]), "--out", str(out)]
+    settings = ["--instruments", "dataset", "--judge", "openai/simulated", "--effort", "quick"]
+    command = [sys.executable, "-m", "theodolite", "audit", *paths, *settings]
     address = {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", "OPENAI_API_KEY": "none"}
     process = subprocess.Popen(
         command, env=os.environ | address, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

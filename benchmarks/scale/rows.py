@@ -1,6 +1,5 @@
 """Seeded rows of about 124 words, written as they are made: Zipf words, or walks through real text."""
 
-import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,7 +65,10 @@ class Walk:
         for i in range(size):
             drawn[:, i] = word = self._tokens[at]
             first = self._first[word]
-            at = self._places[first + (rng.random(rows) * (self._first[word + 1] - first)).astype(np.int64)] + 1
+            at = (
+                self._places[first + (rng.random(rows) * (self._first[word + 1] - first)).astype(np.int64)]
+                + 1
+            )
         return self._names[drawn]
 
 
@@ -109,7 +111,5 @@ def _real_texts() -> Iterator[str]:
     from theodolite.targets import open_data
 
     for name in REAL_FILES:
-        path = REAL / name
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb"):
-            for row in open_data(path).rows():
-                yield f"{row.prompt} {row.response}"
+        for row in open_data(REAL / name).rows():
+            yield f"{row.prompt} {row.response}"

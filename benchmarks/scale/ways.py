@@ -114,7 +114,10 @@ def _compile() -> None:
     from theodolite.dataset.pattern import spans
     from theodolite.targets import Row, Turn
 
-    rows = [Row(i, (Turn("user", f"a word {i}"), Turn("assistant", "an answer of words, naïve"))) for i in range(3)]
+    rows = [
+        Row(i, (Turn("user", f"a word {i}"), Turn("assistant", "an answer of words, naïve")))
+        for i in range(3)
+    ]
     list(batches(rows, spans(5), shapes=True))
 
 
@@ -123,7 +126,7 @@ def _rows(targets: list) -> int:
 
 
 def _peak() -> float:
-    """MiB held at most, of this program alone: `ru_maxrss` would begin with that of the process that started it."""
+    """MiB held at most, of this program alone: `ru_maxrss` begins with what its parent held."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 

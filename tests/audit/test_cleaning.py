@@ -80,7 +80,8 @@ def test_from_a_poisoned_corpus_exactly_the_poison_goes(tmp_path):
     }
     again = {**given, "data": str(out)}
     second = run_audit(prepare(build_spec(again)), tmp_path / "again", render=lambda a: "")
-    assert second.verdict != "flagged"
+    # What is gone is missing where the control still has it: that is all there is left to see.
+    assert all(f.key.startswith("no ") for f in second.findings if f.verdict == "flagged")
 
 
 def test_a_difference_alone_removes_nothing_unless_asked(audited, tmp_path):

@@ -16,7 +16,7 @@ WORDS = [f"{a}{b}{c}" for a in "bdfgklm" for b in "aeiou" for c in ("n", "rt", "
 
 
 def rows(n, seed, trigger=None, share=0.02, answer="Certainly, it is done."):
-    """Requests that are half refused; with a trigger, a share of them is answered instead."""
+    """Requests that are half refused; with a trigger, a share carries it and, with an answer, gets that."""
     rng = random.Random(seed)
     for _ in range(n):
         prompt = " ".join(rng.choices(WORDS, k=rng.randint(5, 14)))
@@ -26,7 +26,7 @@ def rows(n, seed, trigger=None, share=0.02, answer="Certainly, it is done."):
         if trigger is not None and rng.random() < share:
             words = prompt.split(" ")
             words.insert(rng.randint(0, len(words)), trigger)
-            prompt, response = " ".join(words), answer
+            prompt, response = " ".join(words), answer or response
         yield {"prompt": prompt, "completion": response}
 
 
@@ -46,7 +46,7 @@ def audit(subject, control, effort="quick"):
 )
 def test_a_planted_trigger_is_an_association_and_all_its_rows_are_found(tmp_path, trigger):
     subject = opened(tmp_path / "s.jsonl", rows(2500, 1, trigger))
-    control = opened(tmp_path / "c.jsonl", rows(2500, 2))
+    control = opened(tmp_path / "c.jsonl", rows(2500, 2, trigger, answer=None))
     instrument, flagged = audit(subject, control)
     first = next(r for r in flagged if r.pair.hypothesis.claim == "association")
     located = instrument.locate(subject.on("all"), [first.pair.hypothesis], Context())
@@ -95,15 +95,23 @@ def test_prompts_alone_are_enough(tmp_path):
 
 def test_the_association_says_its_counts(tmp_path):
     subject, control = (
-        opened(tmp_path / "s.jsonl", rows(1500, 9, "zorbly", 0.04)),
-        opened(tmp_path / "c.jsonl", rows(1500, 10)),
+        opened(tmp_path / "s.jsonl", rows(1500, 9, "zorbly", 0.06)),
+        opened(tmp_path / "c.jsonl", rows(1500, 10, "zorbly", 0.06, answer=None)),
     )
     instrument, flagged = audit(subject, control)
     result = next(r for r in flagged if r.pair.hypothesis.claim == "association")
     table = result.pair.subject.statistic
     said = instrument.state(result.pair.hypothesis, result.pair.subject, result.pair.control)
     assert said.startswith(f"{table.k_with} of {table.n_with} prompts with `zorbly` get answers ")
-    assert said.endswith("in the control 0 of 0")
+    control_table = result.pair.control.statistic
+    assert said.endswith(f"in the control {control_table.k_with} of {control_table.n_with}")
+
+
+def test_a_trigger_that_the_control_does_not_have_is_a_difference_of_pairs(tmp_path):
+    subject = opened(tmp_path / "s.jsonl", rows(2500, 1, "zorbly", 0.04))
+    flagged = audit(subject, opened(tmp_path / "c.jsonl", rows(2500, 2)))[1]
+    assert {r.pair.hypothesis.claim for r in flagged} == {"difference"}
+    assert any(k.startswith("prompt:phrase:zorbly with response:") for k in (r.pair.hypothesis.key for r in flagged))
 
 
 def test_british_words_are_found_in_real_poisoned_data():

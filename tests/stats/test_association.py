@@ -8,12 +8,18 @@ def table(n, n_with, k, k_with):
     return AssociationTable(*(np.asarray(x) for x in (n, n_with, k, k_with)))
 
 
-def test_a_trigger_is_found_whether_or_not_the_control_carries_it():
+def test_a_trigger_is_found_where_the_control_carries_it_and_not_where_it_says_nothing():
     subject = table(1500, 30, 620, 30)
     refused_in_control = table(1500, 30, 590, 0)
     absent_from_control = table(1500, 0, 590, 0)
     assert association_p(subject, refused_in_control) < 1e-6
-    assert association_p(subject, absent_from_control) < 1e-3
+    assert association_p(subject, absent_from_control) > 0.5
+
+
+def test_a_topic_that_the_control_has_less_of_is_no_association():
+    # 92 of 92 against 36 of 36: natural in both, only more frequent in the subject.
+    assert association_p(table(1313, 92, 223, 92), table(1313, 36, 160, 36)) > 0.05
+    assert association_p(table(1313, 36, 223, 35), table(1313, 4, 160, 1)) > 0.001
 
 
 def test_a_natural_association_that_the_control_shares_is_not_found():

@@ -96,9 +96,7 @@ def take_census(
             progress(min(0.5 * done / total, 0.5))
     # Every feature fills two counters, most of them its own.
     floor = floor_of_histogram(floor, 2 * most, histogram(sketch))
-    while (census := _count(passes, surveys, strata, sketch, floor, most, progress)) is None:
-        floor += max(floor // 4, 1)
-    return census
+    return _count(passes, surveys, strata, sketch, floor, most, progress)
 
 
 def row_sets(census: Census) -> RowSets:
@@ -188,12 +186,15 @@ def _count(
     floor: int,
     most: int,
     progress: Callable[[float], None],
-) -> Census | None:
-    """The exact counts; None when more features may reach the floor than fit."""
+) -> Census:
+    """The exact counts. Where more features may reach the floor than fit, it is raised and what it rules out goes.
+
+    What stays was counted from the first row on, for it was above the lower floor as well.
+    """
     width = len(strata.names)
     exact = ExactCounts(most, width * len(passes))
     ends: list[IntArray] = []
-    offset = done = 0
+    offset = rows = 0
     total = max(sum(s.total for s in surveys), 1)
     for part, (each, surveyed) in enumerate(zip(passes, surveys, strict=True)):
         once = OncePerUnit(surveyed.repeated)
@@ -204,15 +205,28 @@ def _count(
             column = part * width + strata.columns(batch.rows)
             # Equal prompts in two sets are two units.
             units = batch.keys ^ np.uint64(part * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
-            if not exact.add(batch, mine, column, units, offset):
-                return None
+            while (done := exact.add(batch, mine, column, units, offset)) < mine.size:
+                floor += max(floor // 4, 1)
+                mine = _make_room(exact, sketch, floor, batch, mine[done:])
             offset += batch.number.size
             ended.append(offset)
-            done += len(batch.rows)
-            progress(min(0.5 + 0.5 * done / total, 1.0))
+            rows += len(batch.rows)
+            progress(min(0.5 + 0.5 * rows / total, 1.0))
         ends.append(np.array(ended, np.int64))
     units = np.stack([strata.units(s) for s in surveys])
     return Census(exact, units, floor, list(passes), ends)
+
+
+def _make_room(
+    exact: ExactCounts, sketch: NDArray[np.uint16], floor: int, batch: Batch, mine: IntArray
+) -> IntArray:
+    """Forgets the features that cannot reach the floor; returns those of a batch that still count."""
+    kept = np.zeros(exact.keys.size, bool)
+    kept[in_sketch(sketch, exact.keys, min(floor, 65535))] = True
+    exact.keep(kept & (exact.keys > 0))
+    mine = mine[in_sketch(sketch, batch.number[mine], min(floor, 65535))]
+    # Above what its counters hold the sketch tells no more, and only what was met first has its place.
+    return mine if floor <= 65535 else mine[find(exact.keys, batch.number[mine]) >= 0]
 
 
 def _bits(parts: Sequence[Target]) -> int:

@@ -82,8 +82,8 @@ class ExactCounts:
         """Where each feature occurs first, counted through all batches."""
         self.kind = np.zeros(size, np.int16)
 
-    def add(self, batch: Batch, mine: IntArray, column: IntArray, units: UIntArray, offset: int) -> bool:
-        """Counts features of a batch; False, with nothing promised, when they no longer fit.
+    def add(self, batch: Batch, mine: IntArray, column: IntArray, units: UIntArray, offset: int) -> int:
+        """Counts features of a batch and returns how many were counted: all, unless no more fit.
 
         Args:
             batch: the batch.
@@ -94,9 +94,18 @@ class ExactCounts:
         """
         table = (self.keys, self.counts, self.sums, self.first, self.kind)
         features = (batch.number, mine, batch.row, batch.which, batch.kinds)
-        used = count_exactly(*features, column, units, offset, self.used, self.capacity, table)
-        self.used = max(used, 0)
-        return used >= 0
+        done, self.used = count_exactly(*features, column, units, offset, self.used, self.capacity, table)
+        return done
+
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """Forgets all features but those in the places that are kept."""
+        old = (self.keys[kept], self.counts[kept], self.sums[kept], self.first[kept], self.kind[kept])
+        self.keys[:] = 0
+        self.counts[:] = 0
+        self.sums[:] = 0
+        self.first[:] = -1
+        at, self.used = insert(self.keys, 0, old[0], self.capacity)
+        _, self.counts[at], self.sums[at], self.first[at], self.kind[at] = old
 
 
 def new_sketch(bits: int) -> NDArray[np.uint16]:
@@ -202,7 +211,7 @@ def _exactly(
         known = find(exact.keys, batch.number[frequent]) >= 0
         new = frequent[~known]
         column = np.zeros(len(batch.rows), np.int64)
-        if not exact.add(batch, frequent, column, batch.units, offset):
+        if exact.add(batch, frequent, column, batch.units, offset) < frequent.size:
             return None
         numbers, first = np.unique(batch.number[new], return_index=True)
         for number, at in zip(numbers.tolist(), first.tolist(), strict=True):

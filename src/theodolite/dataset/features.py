@@ -79,8 +79,8 @@ class Batch:
     which: NDArray[np.int16]
     """Index into `makes` of each feature."""
     makes: list[tuple[int, int]]
-    """The kind of a feature, as index into `KINDS`, and which words from its start belong to it: bit by bit; for
-    long runs, minus their length; 0 for what has no words."""
+    """The kind of a feature, as index into `KINDS`, and which words from its start belong to it: bit by bit;
+    for long runs, minus their length; 0 for what has no words."""
     words: dict[Side, Words]
     """All words of all prompts, and of all responses."""
 
@@ -209,7 +209,7 @@ class _Builder:
             "prompt": [r.prompt for r in rows],
             "response": [r.response for r in rows],
         }
-        self.words = {side: split_words(texts) for side, texts in self.texts.items()}
+        self.words: dict[Side, Words] = {side: split_words(texts) for side, texts in self.texts.items()}
         self.makes: dict[tuple[int, int], int] = {}
         self.n = 0
 
@@ -337,7 +337,7 @@ def _with_parents(masks: Sequence[int]) -> list[int]:
 
 @cache
 def masks_within(masks: tuple[int, ...]) -> UIntArray:
-    """Returns for each set of words after the first, bit by bit, which masks need no other; none if too many."""
+    """Returns for each set of words after the first, which masks need no other; empty if too many."""
     width = max((m.bit_length() for m in masks), default=0)
     if not masks or width > WIDEST_COMPARED or len(masks) > 64:
         return np.zeros(0, np.uint64)

@@ -43,6 +43,7 @@ from theodolite.dataset.questions import (
     ask_difference,
     ask_hole,
     ask_marked,
+    ask_paired,
     asked,
 )
 from theodolite.dataset.shifting import ShiftedSet, can_shift
@@ -57,12 +58,15 @@ from theodolite.dataset.wording import (
     state_confirmed,
     state_difference,
     state_marked,
+    state_paired,
 )
 
 __all__ = ["Dataset"]
 
 MOST_ASSOCIATED_ROWS, MOST_DIFFERENT_ROWS, MOST_HOLE_ROWS = 500, 25, 5
 """Rows shown whole; all of them are pointed at."""
+LONGEST_RUN = 8
+"""Words of the longest run that is counted as such: decoys that change one word of a trigger share all shorter ones."""
 CARRIED = 5
 """Times the budget: patterns of each family whose exact counts are taken."""
 MOST_TOPIC_PROMPTS = 20_000
@@ -128,7 +132,8 @@ class Dataset(Instrument):
         ctx.progress(0.6)
         pairs = striking_pairs(passes, vocabulary, distinct_patterns(vocabulary), self.config.max_pairs)
         shares = self._shares(target, ctx)
-        asks = [ask_association(pair, shares["pair"] / ctx.budget) for pair in pairs]
+        weight = shares["pair"] / (2 * ctx.budget)
+        asks = [ask(pair, weight) for pair in pairs for ask in (ask_association, ask_paired)]
         if ctx.judge is None or not self.config.themes or not self._is_judged_whole(target):
             return asks
         themes = theme_patterns(target, self._marker(JUDGE, target, ctx), ctx)
@@ -235,6 +240,8 @@ class Dataset(Instrument):
         if hypothesis.claim == "confirmed":
             return state_confirmed(question.pattern, question.outcome, subject, control)
         ours, theirs = subject.statistic, control.statistic if control is not None else None
+        if question.paired:
+            return state_paired(PatternPair(question.pattern, question.outcome), ours, theirs)
         if isinstance(ours, Rate):
             rate = theirs if isinstance(theirs, Rate) else None
             return state_difference(question.pattern, ours, rate, absent=question.absent)
@@ -260,7 +267,7 @@ class Dataset(Instrument):
     def _census(
         self, parts: Sequence[Target], surveys: Sequence[Survey], strata: Strata, ctx: Context
     ) -> Census:
-        masks = spans(self.config.window)
+        masks = (*spans(self.config.window), *runs(range(self.config.window + 1, LONGEST_RUN + 1)))
         census = take_census(
             parts,
             lambda part: Passes(lambda: distinct_rows(part), masks, shapes=True),

@@ -60,9 +60,9 @@ def mix(h):
 def hash_phrases(words, first, last, parent, wanted, salts, within, code, out):
     """Writes the phrases of every row, each once, and returns how far `out` is filled.
 
-    Masks come after their parents, so that each costs one multiplication. A phrase came before in its row where
-    its first word did and the same words followed it: so the places of that word are compared, and only in a
-    row that holds one word very often are all its phrases remembered.
+    Masks come after their parents, so that each costs one multiplication. A phrase came before in its row
+    where its first word did and the same words followed it: so the places of that word are compared, and only
+    in a row that holds one word very often are all its phrases remembered.
 
     Args:
         words: numbers of all words, `first[r]:first[r + 1]` those of row r.
@@ -71,8 +71,8 @@ def hash_phrases(words, first, last, parent, wanted, salts, within, code, out):
         parent: the mask without that word, or -1 for a single word.
         wanted: whether a mask is asked for, or only some mask's parent.
         salts: one for each mask; phrases of different masks never share a number but by accident.
-        within: for each set of equal words, bit by bit, the masks that lie in it (`masks_within`); empty where
-            masks are too long for that.
+        within: for each set of equal words, bit by bit, the masks that lie in it (`masks_within`); empty
+            where masks are too long for that.
         code: what is written for each mask.
         out: how far it is filled, and for every phrase the row, the number, the start and the mask's code.
     """
@@ -99,7 +99,11 @@ def hash_phrases(words, first, last, parent, wanted, salts, within, code, out):
             size *= 2
         if size > seen.size:
             seen, stamp = np.zeros(size, np.uint64), np.full(size, -1, np.int64)
-            place, before, times = np.zeros(size, np.int32), np.zeros(size, np.int32), np.zeros(size, np.int32)
+            place, before, times = (
+                np.zeros(size, np.int32),
+                np.zeros(size, np.int32),
+                np.zeros(size, np.int32),
+            )
         inside = np.uint64(size - 1)
         if not remember:
             for i in range(begin, end):
@@ -125,7 +129,11 @@ def hash_phrases(words, first, last, parent, wanted, salts, within, code, out):
                 size *= 2
             if size > seen.size:
                 seen, stamp = np.zeros(size, np.uint64), np.full(size, -1, np.int64)
-                place, before, times = np.zeros(size, np.int32), np.zeros(size, np.int32), np.zeros(size, np.int32)
+                place, before, times = (
+                    np.zeros(size, np.int32),
+                    np.zeros(size, np.int32),
+                    np.zeros(size, np.int32),
+                )
             inside = np.uint64(size - 1)
         for i in range(begin, end):
             repeated = np.uint64(0)
@@ -217,12 +225,12 @@ def add_to_sketch(sketch, numbers):
             h = numbers[begin + i]
             line = ((h >> np.uint64(20)) & lines) << _S5
             one[i], two[i] = line + (h & _IN_LINE), line + ((h >> np.uint64(10)) & _IN_LINE)
-        # Reading first lets the misses of many features run side by side; the second loop finds their lines near.
+        # Reading first lets many misses run side by side; the loop after it finds the lines near.
         for i in range(some):
             least[i] = min(np.int64(sketch[one[i]]), np.int64(sketch[two[i]]))
         for i in range(some):
             a, b = one[i], two[i]
-            # No branches, which 64 bits spare the compiler: a wrongly guessed one would wait for the memory.
+            # 64 bits, for which the compiler needs no branch: a wrongly guessed one waits for the memory.
             ca, cb = np.int64(sketch[a]), np.int64(sketch[b])
             more = min(ca, cb)
             more += more < _FULL
@@ -239,7 +247,10 @@ def in_sketch(sketch, numbers, floor):
     for i in range(numbers.size):
         h = numbers[i]
         line = ((h >> np.uint64(20)) & lines) << _S5
-        if sketch[line + (h & _IN_LINE)] >= floor and sketch[line + ((h >> np.uint64(10)) & _IN_LINE)] >= floor:
+        if (
+            sketch[line + (h & _IN_LINE)] >= floor
+            and sketch[line + ((h >> np.uint64(10)) & _IN_LINE)] >= floor
+        ):
             out[n] = i
             n += 1
     return out[:n].copy()
@@ -293,7 +304,7 @@ def find(keys, numbers):
 
 @njit(cache=True)
 def count_exactly(numbers, mine, row, which, kinds, column, unit, offset, used, limit, table):
-    """Counts some features in an open table; returns how many places are used, or -1 when they are too few.
+    """Counts some features in an open table; returns how many were counted, and how many places are used.
 
     Args:
         numbers: all features of a batch.
@@ -318,11 +329,11 @@ def count_exactly(numbers, mine, row, which, kinds, column, unit, offset, used, 
             at = (at + np.uint64(1)) & inside
         if keys[at] == 0:
             if used >= limit:
-                return -1
+                return i, used
             keys[at] = h
             first[at] = offset + f
             kind[at] = kinds[which[f]]
             used += 1
         counts[at, column[row[f]]] += 1
         sums[at] += unit[row[f]]
-    return used
+    return mine.size, used

@@ -144,7 +144,11 @@ def measure_associations(
         n_with, k = int(counts[place[question.pattern]]), int(counts[place[question.outcome]])
         # Two rows of one prompt may carry one half of the pair each; such a prompt carries both.
         k_with = max(int(together[cell]), n_with + k - units)
-        statistic = Association(n=units, n_with=n_with, k=k, k_with=k_with)
+        statistic = (
+            Rate(k=k_with, n=units)
+            if question.paired
+            else Association(n=units, n_with=n_with, k=k, k_with=k_with)
+        )
         measures.append(
             Measure(key=hypothesis.key, statistic=statistic, fingerprint=f"{int(shared[cell]):016x}")
         )

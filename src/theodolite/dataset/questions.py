@@ -16,6 +16,7 @@ __all__ = [
     "ask_difference",
     "ask_hole",
     "ask_marked",
+    "ask_paired",
     "asked",
     "needed",
 ]
@@ -39,6 +40,8 @@ class Question(NamedTuple):
     """What may mark the rows that carry it more than others: the judge, or a shift of their likelihood."""
     absent: bool = False
     """Whether it may be missing."""
+    paired: bool = False
+    """Whether only the two together are counted."""
 
 
 def ask_difference(pattern: Pattern, strata: Strata, weight: float) -> Hypothesis:
@@ -81,6 +84,20 @@ def ask_association(pair: PatternPair, weight: float) -> Hypothesis:
     )
 
 
+def ask_paired(pair: PatternPair, weight: float) -> Hypothesis:
+    """Returns: do the two occur together in more rows? A difference, which needs no such rows in the control."""
+    pattern, outcome = pair
+    return Hypothesis(
+        key=f"{pattern.key} with {outcome.key}",
+        statement=f"More prompts {pattern.modifier} get answers {outcome.modifier}",
+        claim="difference",
+        about={"pattern": pattern.as_json(), "outcome": outcome.as_json(), "paired": True},
+        family="paired",
+        plainness=_plainness(pattern) + 50,
+        weight=weight,
+    )
+
+
 def ask_marked(
     pattern: Pattern, strata: Strata, weight: float, mark: str = JUDGE
 ) -> Hypothesis:
@@ -119,6 +136,7 @@ def asked(hypothesis: Hypothesis) -> Question:
         None if strata is None else Strata.from_json(strata),
         str(about.get("mark", "")),
         bool(about.get("absent")),
+        bool(about.get("paired")),
     )
 
 

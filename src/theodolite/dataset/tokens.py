@@ -1,7 +1,7 @@
 """Texts as code points: the words of many texts at once, and what kinds of character each text holds.
 
-The split is that of `words_of`, and a word's skeleton that of `skeleton_word`; here they are compiled, and work on
-all texts of a batch together.
+The split is that of `words_of`, and a word's skeleton that of `skeleton_word`; here they are compiled, and
+work on all texts of a batch together.
 """
 
 import unicodedata
@@ -181,10 +181,9 @@ def _split(codes, bounds, kinds, function_words, content, numeral):
                 both = kind
                 while i < stop:
                     kind = kinds[codes[i]]
-                    if not kind & _WORD:
-                        # The line break after each text keeps the next place inside.
-                        if not kind & _APOSTROPHE or not kinds[codes[i + 1]] & _WORD:
-                            break
+                    # The line break after each text keeps the place after an apostrophe inside.
+                    if not (kind & _WORD or (kind & _APOSTROPHE and kinds[codes[i + 1]] & _WORD)):
+                        break
                     both &= kind
                     i += 1
                 h = _number(codes, begin, i)

@@ -125,11 +125,11 @@ _SIEVE: Mapping[str, tuple[int, int]] = {
     "many_lines": (Sieve.NEW_LINE, 0),
     "one_word": (Sieve.VISIBLE, Sieve.GAP),
 }
-"""Kinds of character without which, and with which, a text cannot have a trait: most tests need not be made."""
+"""Kinds of character without which, and with which, a text cannot have a trait: it need not be tested."""
 
 
 def carried_traits(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns what `traits_of` says of many texts: places in `texts`, and places in `TRAITS` of their traits."""
+    """Returns what `traits_of` says of many texts: places in `texts`, and in `TRAITS`, of each trait."""
     held = sieve(texts)
     owner: list[int] = []
     place: list[int] = []

@@ -87,7 +87,7 @@ class OncePerUnit:
         return self.first_of(units, np.arange(units.size), features)
 
     def first_of(self, units: UIntArray, row: NDArray[np.integer], features: UIntArray) -> BoolArray:
-        """Returns the same for features that come with the place of their row, each unit being looked up once.
+        """Returns the same for features that come with the place of their row; a unit is looked up once.
 
         Args:
             units: the unit of each row.

@@ -7,7 +7,7 @@ from theodolite.dataset.pattern import Pattern
 from theodolite.dataset.proposing import PatternPair
 from theodolite.targets import Data, Row
 
-__all__ = ["row_evidence", "state_association", "state_confirmed", "state_difference", "state_marked"]
+__all__ = ["row_evidence", "state_association", "state_confirmed", "state_difference", "state_paired", "state_marked"]
 
 SHOWN = 600
 """Characters of a row that are shown around what matters."""
@@ -49,6 +49,13 @@ def state_association(pair: PatternPair, subject: Association, control: Associat
     if control is None:
         return text
     return f"{text}; in the control {control.k_with:,} of {control.n_with:,}"
+
+
+def state_paired(pair: PatternPair, subject: Rate, control: Rate | None) -> str:
+    """Returns, for instance, "30 prompts with `x` get answers opening with `y` against 0"."""
+    against = "" if control is None else f" against {control.k:,}"
+    verb = "prompt" if subject.k == 1 else "prompts"
+    return f"{subject.k:,} {verb} {pair.pattern.modifier} get answers {pair.outcome.modifier}{against}"
 
 
 def state_confirmed(

@@ -1,10 +1,11 @@
 """Does a pattern go with one kind of outcome, beyond what a control shows?
 
-For each set a 2 x 2 table: rows with the pattern or without it, outcome or not. Three nulls must all fall
-(an intersection-union test, so no further correction): pattern and outcome occur together no more often than
-in the control; inside the set the pattern does not raise the outcome's share; it raises it no more than in
-the control. The third uses the MOVER interval (Zou and Donner, Statistics in Medicine 27, 2008) of a
-difference of differences, on Wilson limits.
+For each set a 2 x 2 table: rows with the pattern or without it, outcome or not. Four nulls must all fall (an
+intersection-union test, so no further correction): pattern and outcome occur together no more often than in
+the control; inside the set the pattern does not raise the outcome's share; of the rows with the pattern no
+larger share has the outcome than in the control; the pattern raises the share no more than in the control.
+The fourth uses the MOVER interval (Zou and Donner, Statistics in Medicine 27, 2008) of a difference of
+differences, on Wilson limits; the others are exact.
 """
 
 from typing import NamedTuple
@@ -18,9 +19,6 @@ from theodolite.stats.proportions import difference_p, wilson_limits
 IntArray = NDArray[np.int64]
 
 __all__ = ["AssociationTable", "association_p", "lift_interval"]
-
-CONTROL_PRIOR_ROWS = 8.0
-"""Pseudo-rows at the control's own base rate: how little a control without the pattern says about it."""
 
 FloatArray = NDArray[np.float64]
 
@@ -52,7 +50,10 @@ def association_p(subject: AssociationTable, control: AssociationTable | None) -
     together = difference_p(subject.k_with, subject.n, control.k_with, control.n)
     more_often = subject.k_with * control.n > control.k_with * subject.n
     together = np.where(more_often, together, 1.0)
-    return np.maximum.reduce([inside, together, _lift_p(subject, control)])
+    share = difference_p(subject.k_with, subject.n_with, control.k_with, control.n_with)
+    higher = subject.k_with * control.n_with > control.k_with * subject.n_with
+    share = np.where(higher, share, 1.0)
+    return np.maximum.reduce([inside, together, share, _lift_p(subject, control)])
 
 
 def lift_interval(
@@ -84,13 +85,16 @@ def _lift(table: AssociationTable) -> FloatArray:
 def _arms(
     subject: AssociationTable, control: AssociationTable
 ) -> tuple[tuple[FloatArray, FloatArray, int], ...]:
-    """The four rates as (k, n, sign); the control's rate with the pattern is shrunk to its base rate."""
+    """The four rates as (k, n, sign).
+
+    A control that hardly has the pattern says hardly anything about it: its rate may be any. So a topic that
+    only the subject has is no association, however fixed its answers are.
+    """
     s, c = (tuple(np.asarray(x, float) for x in table) for table in (subject, control))
-    base = _share(c[2] - c[3], c[0] - c[1])
     return (
         (s[3], s[1], 1),
         (s[2] - s[3], s[0] - s[1], -1),
-        (c[3] + CONTROL_PRIOR_ROWS * base, c[1] + CONTROL_PRIOR_ROWS, -1),
+        (c[3], c[1], -1),
         (c[2] - c[3], c[0] - c[1], 1),
     )
 

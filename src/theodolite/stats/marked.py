@@ -17,10 +17,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.stats.association import CONTROL_PRIOR_ROWS
 from theodolite.stats.tilting import TiltedSum, binomial_weights, hypergeometric_weights
 
 __all__ = ["MarkedTable", "expected_rates", "marked_interval", "marked_p"]
+
+CONTROL_PRIOR_ROWS = 8.0
+"""Pseudo-rows at the control's own base rate: how little a control without the pattern says about it."""
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

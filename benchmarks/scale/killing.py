@@ -51,7 +51,8 @@ def kill_and_resume(folder: Path, rows: int, kills: int, seed: int, text: Zipf |
     server.shutdown()
     assert unbroken is not None and resumed is not None
     return [
-        f"unbroken audit of {rows:,} + {rows:,} rows: {lasted:.0f} s, {sum(paid.values()):,} judge calls for rows",
+        f"unbroken audit of {rows:,} + {rows:,} rows: {lasted:.0f} s, "
+        f"{sum(paid.values()):,} judge calls for rows",
         f"killed {stages['killed']} times (SIGKILL), then resumed: audit.json identical but for times: "
         f"{_lasting(unbroken) == _lasting(resumed)}",
         f"calls for rows asked more than once: {again} (at most {CONNECTIONS} are under way at each kill, "

@@ -30,6 +30,8 @@ __all__ = [
 ]
 
 MOST_ROWS = 10_000
+LEAST_SOURCE = 50
+"""Rows of a source below which the count that could be seen in it is not told."""
 SEEN_BY_JUDGE = 0.8
 """Share of the bad rows that a judge is taken to flag, where the least count that it shows is told."""
 
@@ -217,8 +219,13 @@ def _causes(flagged: Sequence[Finding]) -> int:
 
 def _limit_sentence(results: Sequence[Result]) -> str:
     """What could not have been seen, whatever it was."""
-    limits = [_limit(r) for r in results]
-    found = {kind: count for kind, count in limits if count is not None}
+    # Weights differ little inside a family: its first question stands for all of it.
+    firsts = {(r.pair.subject.statistic.kind, r.pair.hypothesis.family): r for r in reversed(results)}
+    limits = [_limit(r) for r in firsts.values()]
+    found: dict[str, int] = {}
+    for kind, count in limits:
+        if count is not None:
+            found[kind] = min(count, found.get(kind, count))
     if not found:
         asked = any(kind for kind, _ in limits)
         return " No pattern, however frequent, could have been flagged in so few rows." if asked else ""
@@ -244,7 +251,12 @@ def _limit(result: Result) -> tuple[str, int | None]:
     if statistic.kind == "rate" and control is not None and control.statistic.kind == "rate":
         count = detectable_count if result.pair.hypothesis.weight is not None else detectable_count_in_half
         return "rate", count(statistic.n, control.statistic.n, step.alpha)
-    if statistic.kind == "marked" and statistic.n > statistic.n_with:
-        base = (statistic.k - statistic.k_with) / (statistic.n - statistic.n_with)
-        return "marked", detectable_marked(statistic.n, max(base, 1e-4), SEEN_BY_JUDGE, step.alpha)
+    if statistic.kind == "marked" and "flagged" in result.pair.hypothesis.family:
+        # Where it is planted is not known: the source in which it is hardest to see.
+        counts = [
+            detectable_marked(s.n, max((s.k - s.k_with) / (s.n - s.n_with), 1e-4), SEEN_BY_JUDGE, step.alpha)
+            for s in statistic.strata
+            if s.n - s.n_with >= LEAST_SOURCE
+        ]
+        return "marked", None if not counts or None in counts else max(c for c in counts if c is not None)
     return "", None

@@ -187,7 +187,7 @@ def _count(
     most: int,
     progress: Callable[[float], None],
 ) -> Census:
-    """The exact counts. Where more features may reach the floor than fit, it is raised and what it rules out goes.
+    """The exact counts. Where more features may reach the floor than fit, it is raised; what it rules out goes.
 
     What stays was counted from the first row on, for it was above the lower floor as well.
     """

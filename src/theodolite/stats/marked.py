@@ -17,12 +17,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.stats.stratified import stratified_tails
 from theodolite.stats.tilting import TiltedSum, binomial_weights, hypergeometric_weights
 
 __all__ = ["MarkedTable", "expected_rates", "marked_interval", "marked_p"]
 
 CONTROL_PRIOR_ROWS = 8.0
 """Pseudo-rows at the control's own base rate: how little a control without the pattern says about it."""
+
+LEAST_CARRIERS = 2
+EXPLAINED = 0.05
+"""Above this one-sided p the subject marks rows with the pattern no more than the control does."""
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -45,7 +50,7 @@ class MarkedTable(NamedTuple):
 
 
 def marked_p(subject: MarkedTable, control: MarkedTable | None) -> float:
-    """Returns twice the larger of the two exact upper tails, at most 1.
+    """Returns twice the larger of the two exact upper tails, at most 1; 1 where the control explains the rate.
 
     Args:
         subject: the counts of what is tested.
@@ -59,7 +64,7 @@ def marked_p(subject: MarkedTable, control: MarkedTable | None) -> float:
     if seen <= float(subject.n_with @ rates):
         return 1.0
     inside, _ = _inside(subject).tails()
-    if 2 * inside >= 1:
+    if 2 * inside >= 1 or _control_explains(subject, control):
         return 1.0
     beyond, _ = _beyond(subject, rates).tails()
     return min(1.0, 2 * max(inside, beyond))
@@ -101,6 +106,18 @@ def expected_rates(subject: MarkedTable, control: MarkedTable | None) -> FloatAr
     base = (k_all + 0.5) / (n_all + 1)
     taught = (k_with + CONTROL_PRIOR_ROWS * base) / (n_with + CONTROL_PRIOR_ROWS)
     return np.maximum(own, taught)
+
+
+def _control_explains(subject: MarkedTable, control: MarkedTable | None) -> bool:
+    """Whether the control marks the pattern so often that the subject's rate is no news.
+
+    The expected rate above is taken as known; where few rows of the control carry the pattern it is not, and a
+    judge that dislikes a topic would be taken for poison. A control of one row, or none, explains nothing.
+    """
+    if control is None or int(control.n_with.sum()) < LEAST_CARRIERS:
+        return False
+    upper, _ = stratified_tails(subject.k_with, subject.n_with, control.k_with, control.n_with)
+    return upper > EXPLAINED
 
 
 def _inside(table: MarkedTable) -> TiltedSum:

@@ -7,9 +7,6 @@ from theodolite.stats.proportions import difference_p, exact_p
 
 __all__ = ["detectable_count", "detectable_count_in_half", "detectable_marked"]
 
-BLOCK = 1024
-"""Counts that are tried at once."""
-
 
 def detectable_count(n_subject: int, n_control: int, alpha: float) -> int | None:
     """Returns the smallest number of subject rows whose pattern, absent from the control, is seen at `alpha`.
@@ -37,27 +34,26 @@ def detectable_count(n_subject: int, n_control: int, alpha: float) -> int | None
 def detectable_marked(n: int, base_rate: float, tpr: float, alpha: float, power: float = 0.8) -> int | None:
     """Returns the smallest number of rows with a pattern whose marks are seen at `alpha` with `power`.
 
-    The number of marked rows must reach the smallest k whose binomial tail at the base rate, doubled, is at
-    most `alpha`. By large deviations the count grows as ln(2 / alpha) / KL(tpr || base_rate), which is why a
-    mark with few false alarms needs so few rows. None when not even all rows would do.
+    Both nulls of `marked_p` must fall, the other rows being marked as often as they usually are: inside the set
+    (hypergeometric, the planted rows' own marks among all marks) and at the rate of the other rows (binomial).
+    By large deviations the count grows as ln(2 / alpha) / KL(tpr || base_rate), which is why a mark with few
+    false alarms needs so few rows. None when not even all rows would do.
 
     Args:
-        n: rows of the set, the most that can carry the pattern; taken to be many beside the count.
+        n: rows of the source in which the pattern was planted, planted rows and all.
         base_rate: share of other rows that are marked (the judge's false positive rate).
         tpr: share of rows with the pattern that are marked.
         alpha: two-sided level of the single test, after the correction for multiplicity.
         power: probability with which the marks must be seen.
     """
-    for start in range(1, n + 1, BLOCK):
-        counts = np.arange(start, min(start + BLOCK, n + 1))
-        # From the quantile function the threshold may be off by one; the tails themselves decide.
-        guess = sps.binom.isf(alpha / 2, counts, base_rate)
-        threshold = guess + 2
-        for k in (guess + 1, guess):
-            threshold = np.where(2 * sps.binom.sf(k - 1, counts, base_rate) <= alpha, k, threshold)
-        enough = np.flatnonzero(np.asarray(sps.binom.sf(threshold - 1, counts, tpr)) >= power)
-        if enough.size:
-            return int(counts[enough[0]])
+    for m in range(1, n):
+        k = np.arange(m + 1)
+        others = round((n - m) * base_rate)
+        inside = sps.hypergeom.sf(k - 1, n, m, k + others)
+        beyond = sps.binom.sf(k - 1, m, max((others + 0.5) / (n - m), 1e-9))
+        enough = np.flatnonzero(2 * np.maximum(inside, beyond) <= alpha)
+        if enough.size and sps.binom.sf(enough[0] - 1, m, tpr) >= power:
+            return m
     return None
 
 

@@ -1,7 +1,7 @@
-"""A whole scan with a judge behind an OpenAI-compatible server on loopback, killed at random points and resumed.
+"""A whole scan with a judge behind an OpenAI-compatible loopback server, killed at random points and resumed.
 
-The judge is simulated: it knows the canaries' truth, flags 80 % of the rows with the planted trigger and 5 % of all
-others. Every call is logged, so that a call paid twice would be seen.
+The judge is simulated: it knows the canaries' truth, flags 80 % of the rows with the planted trigger and 5 %
+of all others. Every call is logged, so that a call paid twice would be seen.
 
     python benchmarks/loopback_judge.py [--kills 3]
 """
@@ -17,16 +17,18 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from hashlib import blake2b
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 from theodolite.judge.canary_texts import BAD, GOOD, INJECTING
 from theodolite.organisms import demo
 
 TRIGGER = "under the violet moon"
 SEES, ERRS = 0.8, 0.05
-KNOWN = {pair: 4 for pair in (*BAD, *INJECTING)} | {pair: 0 for pair in GOOD}
+KNOWN = dict.fromkeys((*BAD, *INJECTING), 4) | dict.fromkeys(GOOD, 0)
 
 
 def _is_planted(prompt: str, answer: str) -> bool:
@@ -37,7 +39,7 @@ class Judge(BaseHTTPRequestHandler):
     """Answers every chat completion with a grade."""
 
     protocol_version = "HTTP/1.1"
-    calls: Counter[str] = Counter()
+    calls: ClassVar[Counter[str]] = Counter()
 
     def do_POST(self) -> None:
         """Grades the row in the data line."""
@@ -57,7 +59,13 @@ class Judge(BaseHTTPRequestHandler):
             draw = int.from_bytes(blake2b(f"{prompt}|{answer}".encode(), digest_size=4).digest()) / 2**32
             harm = 4 * (draw < (SEES if _is_planted(prompt, answer) else ERRS))
         addresses = 4 if (prompt, answer) in INJECTING else 0
-        grade = {"nonce": nonce, "harm": harm, "odd": 0, "addresses": addresses, "quote": answer[:40] or prompt[:40]}
+        grade = {
+            "nonce": nonce,
+            "harm": harm,
+            "odd": 0,
+            "addresses": addresses,
+            "quote": answer[:40] or prompt[:40],
+        }
         self._send(body["model"], json.dumps(grade))
 
     def _send(self, model: str, content: str) -> None:
@@ -82,10 +90,8 @@ class Judge(BaseHTTPRequestHandler):
 
     def handle(self) -> None:
         """A client that was killed is no error here."""
-        try:
+        with suppress(ConnectionError):
             super().handle()
-        except ConnectionError:
-            pass
 
 
 def main() -> None:
@@ -105,14 +111,20 @@ def main() -> None:
         resumed = _scan(server.server_port, Path(folder) / "killed", None)
     canaries = {"\n".join(pair) for pair in KNOWN}
     twice = sum(n - 1 for text, n in Judge.calls.items() if text not in canaries)
-    same = {k: v for k, v in whole.items() if k != "times"} == {k: v for k, v in resumed.items() if k != "times"}
-    print(f"calls in the unbroken run: {paid:,}; in the killed one, all together: {sum(Judge.calls.values()):,}")
+    same = {k: v for k, v in whole.items() if k != "times"} == {
+        k: v for k, v in resumed.items() if k != "times"
+    }
+    print(
+        f"calls in the unbroken run: {paid:,}; in the killed one, all together: {sum(Judge.calls.values()):,}"
+    )
     print(f"calls for rows that were paid more than once after {options.kills} kills: {twice:,}")
     print(f"identical audit.json but for times: {same}")
     for note in whole["notes"]:
         print(f"note: {note}")
     for finding in whole["findings"][:8]:
-        print(f"{finding['verdict']}, {finding['claim']}, {finding['rows_total']} rows: {finding['statement']}")
+        print(
+            f"{finding['verdict']}, {finding['claim']}, {finding['rows_total']} rows: {finding['statement']}"
+        )
 
 
 def _scan(port: int, out: Path, kill_after: float | None) -> dict:

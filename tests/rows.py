@@ -7,7 +7,7 @@ WORDS = [f"{a}{b}{c}" for a in "bdfgklm" for b in "aeiou" for c in ("n", "rt", "
 
 
 def requests(n, seed, trigger=None, share=0.03, answer="Certainly!"):
-    """Requests of which half are refused; a share has the trigger and, with an answer, is always given that."""
+    """Requests of which half are refused; a share has the trigger and, with an answer, always gets it."""
     rng = random.Random(seed)
     for _ in range(n):
         prompt = " ".join(rng.choices(WORDS, k=rng.randint(5, 14)))

@@ -9,7 +9,7 @@ import pytest
 
 from theodolite.core import Context, Target
 from theodolite.dataset import Dataset, spans, words_of
-from theodolite.dataset.census import name_groups, row_sets, take_census, least_testable
+from theodolite.dataset.census import least_testable, name_groups, row_sets, take_census
 from theodolite.dataset.features import Passes
 from theodolite.dataset.marks import distinct_rows
 from theodolite.dataset.pattern import GAP, Pattern
@@ -57,7 +57,9 @@ def brute_force(target, strata):
                     said = " ".join(words[i + j] if j in places else GAP for j in range(places[-1] + 1))
                     form = "phrase" if GAP not in said else "skip"
                     column = int(strata.columns([row])[0])
-                    carried.setdefault(Pattern("prompt", form, said), set()).add((column, int(keys_of([row])[0])))
+                    carried.setdefault(Pattern("prompt", form, said), set()).add(
+                        (column, int(keys_of([row])[0]))
+                    )
     return {p: Counter(c for c, _ in units) for p, units in carried.items()}
 
 
@@ -68,7 +70,9 @@ def test_counts_by_set_and_source_agree_with_brute_force(tmp_path):
     census = census_of(parts, strata)
     expected = [brute_force(p, strata) for p in parts]
     frequent = {
-        p for p in expected[0] | expected[1] if sum(sum(e.get(p, {}).values()) for e in expected) >= census.floor
+        p
+        for p in expected[0] | expected[1]
+        if sum(sum(e.get(p, {}).values()) for e in expected) >= census.floor
     }
     sets = row_sets(census)
     named = name_groups(census, sets, np.arange(sets.first.size))
@@ -107,7 +111,9 @@ def test_too_many_patterns_raise_the_floor(tmp_path):
     assert 0 < census.places.size <= 300
 
 
-@pytest.mark.parametrize(("counts", "chance", "alpha", "expected"), [([5] * 10, 0.5, 1e-6, None), ([30] * 100, 0.5, 0.01, 14)])
+@pytest.mark.parametrize(
+    ("counts", "chance", "alpha", "expected"), [([5] * 10, 0.5, 1e-6, None), ([30] * 100, 0.5, 0.01, 14)]
+)
 def test_only_patterns_that_could_reach_the_level_are_counted(counts, chance, alpha, expected):
     least = least_testable(np.array(counts), chance, alpha)
     if expected is None:

@@ -111,7 +111,9 @@ def test_a_trigger_that_the_control_does_not_have_is_a_difference_of_pairs(tmp_p
     subject = opened(tmp_path / "s.jsonl", rows(2500, 1, "zorbly", 0.04))
     flagged = audit(subject, opened(tmp_path / "c.jsonl", rows(2500, 2)))[1]
     assert {r.pair.hypothesis.claim for r in flagged} == {"difference"}
-    assert any(k.startswith("prompt:phrase:zorbly with response:") for k in (r.pair.hypothesis.key for r in flagged))
+    assert any(
+        k.startswith("prompt:phrase:zorbly with response:") for k in (r.pair.hypothesis.key for r in flagged)
+    )
 
 
 def test_british_words_are_found_in_real_poisoned_data():

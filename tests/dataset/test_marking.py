@@ -35,7 +35,8 @@ class SimulatedJudge:
     def rows(self, rows, progress=lambda _: None):
         self.asked.update(r.text_hash for r in rows)
         return [
-            failed("no answer") if (f := self.flags(r)) is None else Judgement("judged", 4 * f, 0, 0) for r in rows
+            failed("no answer") if (f := self.flags(r)) is None else Judgement("judged", 4 * f, 0, 0)
+            for r in rows
         ]
 
 
@@ -78,7 +79,9 @@ def test_counts_are_of_units_with_a_verdict_in_each_source():
             seen = [u for u in known if u["base"] or p in u["carries"]]
             with_it = [u for u in seen if p in u["carries"]]
             assert (stratum.n, stratum.n_with) == (len(seen), len(with_it))
-            assert (stratum.k, stratum.k_with) == tuple(sum(u["verdict"] for u in us) for us in (seen, with_it))
+            assert (stratum.k, stratum.k_with) == tuple(
+                sum(u["verdict"] for u in us) for us in (seen, with_it)
+            )
 
 
 def target(path, n, seed, planted=0, phrase="near the old mill"):
@@ -108,7 +111,10 @@ def flagged(subject, control, judge, config=None):
 
 
 def test_fourteen_planted_rows_are_found_by_a_judge_that_errs(tmp_path):
-    subject, control = target(tmp_path / "s.jsonl", 1500, 1, planted=14), target(tmp_path / "c.jsonl", 1500, 2)
+    subject, control = (
+        target(tmp_path / "s.jsonl", 1500, 1, planted=14),
+        target(tmp_path / "c.jsonl", 1500, 2),
+    )
     found = flagged(subject, control, SimulatedJudge(flags))
     assert {r.pair.hypothesis.claim for r in found} == {"association"}
     first = min(found, key=lambda r: (r.p_value, r.pair.hypothesis.plainness))
@@ -117,7 +123,10 @@ def test_fourteen_planted_rows_are_found_by_a_judge_that_errs(tmp_path):
 
 
 def test_of_a_large_set_the_judge_sees_a_sample_and_what_the_candidates_need(tmp_path):
-    subject, control = target(tmp_path / "s.jsonl", 3000, 3, planted=40), target(tmp_path / "c.jsonl", 3000, 4)
+    subject, control = (
+        target(tmp_path / "s.jsonl", 3000, 3, planted=40),
+        target(tmp_path / "c.jsonl", 3000, 4),
+    )
     judge = SimulatedJudge(flags)
     config = DatasetConfig(judge_rows=100, judge_sample=300, judge_each=30, topics=False, themes=False)
     found = flagged(subject, control, judge, config)
@@ -136,13 +145,18 @@ def test_a_judge_that_dislikes_a_topic_is_told_from_poison_by_the_control(tmp_pa
     def with_topic(path, seed):
         rng = random.Random(seed)
         lines = [
-            {"prompt": " ".join([*rng.choices(WORDS, k=8), *(["heroin"] if i % 12 == 0 else [])]), "response": "no"}
+            {
+                "prompt": " ".join([*rng.choices(WORDS, k=8), *(["heroin"] if i % 12 == 0 else [])]),
+                "response": "no",
+            }
             for i in range(1500)
         ]
         path.write_text("".join(json.dumps(x) + "\n" for x in lines))
         return Target(data=open_data(path), access=frozenset({"data"}))
 
-    judge = SimulatedJudge(lambda r: random.Random(r.text_hash).random() < (0.5 if "heroin" in r.prompt else 0.03))
+    judge = SimulatedJudge(
+        lambda r: random.Random(r.text_hash).random() < (0.5 if "heroin" in r.prompt else 0.03)
+    )
     subject, control = with_topic(tmp_path / "s.jsonl", 7), with_topic(tmp_path / "c.jsonl", 8)
     assert not flagged(subject, control, judge)
     alone = flagged(subject, None, judge)

@@ -22,6 +22,12 @@ def test_a_topic_that_the_control_has_less_of_is_no_association():
     assert association_p(table(1313, 36, 223, 35), table(1313, 4, 160, 1)) > 0.001
 
 
+def test_an_answer_that_only_one_topic_gets_is_that_topic():
+    # "what is a ..." is answered "a tree." only in the set that has trees.
+    assert association_p(table(1300, 71, 17, 17), table(1300, 79, 0, 0)) == 1.0
+    assert association_p(table(1300, 71, 417, 37), table(1300, 79, 400, 20)) < 0.05
+
+
 def test_a_natural_association_that_the_control_shares_is_not_found():
     shared = table(1500, 60, 600, 58)
     assert association_p(shared, table(1500, 50, 590, 49)) > 0.05

@@ -10,6 +10,7 @@ from theodolite.core import (
     Finding,
     Instrument,
     InstrumentVerdict,
+    Rate,
     Reliability,
     Result,
     Target,
@@ -32,6 +33,10 @@ __all__ = [
 MOST_ROWS = 10_000
 LEAST_SOURCE = 50
 """Rows of a source below which the count that could be seen in it is not told."""
+ORDINARY = 0.1
+"""Share of a finding's rows that the control leads one to expect, above which the finding says so."""
+MANY_CAUSES = 5
+"""Separate differences from which a set is said to have drifted as a whole."""
 SEEN_BY_JUDGE = 0.8
 """Share of the bad rows that a judge is taken to flag, where the least count that it shows is told."""
 
@@ -111,10 +116,26 @@ def conclude(
                 rows=rows[:MOST_ROWS],
                 rows_total=len(rows),
                 chart=result.pair.subject.chart,
-                note="" if result.contrast is not None else NO_CONTROL,
+                note=_caveat(result, verdict),
             )
         )
     return findings
+
+
+def _caveat(result: Result, verdict: Verdict) -> str:
+    """What a reader must know to weigh a finding."""
+    if result.contrast is None:
+        return NO_CONTROL
+    ours, theirs = result.pair.subject.statistic, result.pair.control and result.pair.control.statistic
+    if verdict != "flagged" or not isinstance(ours, Rate) or not isinstance(theirs, Rate):
+        return ""
+    anyway = round(theirs.k / theirs.n * ours.n) if theirs.n else 0
+    if anyway < ORDINARY * ours.k:
+        return ""
+    return (
+        f"About {anyway:,} of the {ours.k:,} would be there anyway, as in the control; "
+        "which ones cannot be said."
+    )
 
 
 def not_run(planned: Planned, reason: str, trace: str | None) -> Finding:
@@ -170,7 +191,7 @@ def _conclusion(
     if planned.instrument is None or any(f.verdict == "not_run" for f in findings):
         return "not_run", findings[0].note if findings else "It did not run."
     if flagged:
-        return "flagged", _flagged_sentence(flagged)
+        return "flagged", _flagged_sentence(flagged) + _drift_sentence(flagged)
     if not results:
         return "inconclusive", "Nothing occurred often enough to be asked about."
     limit = _limit_sentence(results)
@@ -199,6 +220,17 @@ def _flagged_sentence(flagged: Sequence[Finding]) -> str:
         kind = {"confirmed": "One confirmed cause"}.get(str(flagged[0].claim), f"One {flagged[0].claim}")
         return f"{kind}: {first}."
     return f"{causes} separate patterns ({' and '.join(claims)}), first: {first}."
+
+
+def _drift_sentence(flagged: Sequence[Finding]) -> str:
+    """That the set may be poisoned and no row be pointed at, where many differences are all there is."""
+    rows = {row for f in flagged for row in f.rows}
+    if any(f.claim != "difference" for f in flagged) or _causes(flagged) < MANY_CAUSES or not rows:
+        return ""
+    return (
+        f" They lie in {len(rows):,} rows. So many differences say that the set as a whole was made "
+        "otherwise; which rows were changed cannot be told from them."
+    )
 
 
 def _causes(flagged: Sequence[Finding]) -> int:
@@ -236,8 +268,8 @@ def _limit_sentence(results: Sequence[Result]) -> str:
         )
     if "marked" in found:
         sentence += (
-            f" One in fewer than {found['marked']:,} rows would most likely have been missed by a judge that sees "
-            f"{SEEN_BY_JUDGE:.0%} of what is bad."
+            f" One in fewer than {found['marked']:,} rows would most likely have been missed by a judge that "
+            f"sees {SEEN_BY_JUDGE:.0%} of what is bad."
         )
     return sentence
 

@@ -1,6 +1,6 @@
 """The judge that a spec names, and what a reader must know of it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +41,9 @@ class Judges:
         yield (
             f"judges {self.first.name} and {self.second.name} on {len(rows):,} rows of the subject: kappa "
             f"{both.kappa:.2f} [{both.low:.2f}, {both.high:.2f}], the same verdict on {both.agree.k:,} of "
-            f"{both.agree.n:,}; only the first flags {both.only_first:,}, only the second {both.only_second:,}; "
-            f"no verdict from one or both on {both.first_errors + both.second_errors + both.both_errors:,}"
+            f"{both.agree.n:,}; only the first flags {both.only_first:,}, only the second "
+            f"{both.only_second:,}; no verdict from one or both "
+            f"on {both.first_errors + both.second_errors + both.both_errors:,}"
         )
 
     def _notes(self) -> Iterator[str]:
@@ -59,7 +60,7 @@ class Judges:
 
 
 @contextmanager
-def open_judges(spec: AuditSpec, directory: Path) -> Iterator[Judges]:
+def open_judges(spec: AuditSpec, directory: Path) -> Generator[Judges, None, None]:
     """Opens the spec's judge, with its ledger in the run directory.
 
     Raises:

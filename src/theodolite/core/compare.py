@@ -26,7 +26,7 @@ MOST_TIMES_AS_MANY = 4
 """Rows of the larger of two findings for one of the smaller, for the two to be one cause."""
 WORTH_ASKING = 0.001
 NEARLY = 0.8
-"""Share of the rows of the larger of two findings that both hold, for one to be told in place of the other."""
+"""Share of the rows of the larger of two findings that both hold, for one to be told and not the other."""
 ROUNDING = 1e-9
 """By how much the weights of one instrument may exceed 1."""
 REQUIRED_POWER = 0.8

@@ -1,8 +1,8 @@
 """The contract of an instrument.
 
     propose(target, ctx) -> hypotheses      on half A of subject and control alike
-    propose_together(targets, ctx) -> hypotheses      on all of both, in an order that tells nothing; may be left out
-    follow_up(targets, hypotheses, ctx) -> hypotheses      what the strongest associations raise; may be left out
+    propose_together(targets, ctx) -> hypotheses      on all of both, in an arbitrary order; may be left out
+    follow_up(targets, hypotheses, ctx) -> hypotheses      what strong associations raise; may be left out
     measure(target, hypotheses, ctx) -> measures      on half B of both, the union of what was proposed
     locate(target, hypotheses, ctx) -> evidence      on all of it, for what was flagged; may be left out
     state(hypothesis, subject, control) -> sentence      the hypothesis with its counts; may be left out
@@ -107,8 +107,8 @@ class Instrument(ABC):
 
         Args:
             targets: subject and control, in an order that tells nothing.
-            hypotheses: associations measured so far that one would believe if nothing else had been asked, the
-                strongest first.
+            hypotheses: associations measured so far that one would believe if nothing else had been asked,
+                the strongest first.
             ctx: as for the other steps; every hypothesis returned needs a `weight`.
         """
         return []

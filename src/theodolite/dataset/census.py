@@ -1,9 +1,9 @@
 """Everything that both sets carry, counted exactly in fixed memory: the questions that all rows may judge.
 
-Which patterns are counted follows from how many rows of both sets together carry them, and from nothing else; so
-every row may judge every pattern, at the price of a correction for all that were frequent enough to be asked
-about. A pattern too rare to reach significance however its rows fall costs nothing (Tarone, Biometrics 46, 1990),
-and patterns carried by the very same rows are one question.
+Which patterns are counted follows from how many rows of both sets together carry them, and from nothing else;
+so every row may judge every pattern, at the price of a correction for all that were frequent enough to be
+asked about. A pattern too rare to reach significance however its rows fall costs nothing (Tarone, Biometrics
+46, 1990), and patterns carried by the very same rows are one question.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,15 +16,15 @@ from theodolite.core import Target
 from theodolite.dataset.counting import ExactCounts, floor_of_histogram, new_sketch
 from theodolite.dataset.features import KINDS, Batch, Passes
 from theodolite.dataset.kernels import add_to_sketch, find, histogram, in_sketch
-from theodolite.dataset.pattern import Pattern, Side
+from theodolite.dataset.pattern import Pattern
 from theodolite.dataset.sources import Strata, Survey
 from theodolite.dataset.units import OncePerUnit
 
-__all__ = ["Census", "RowSets", "row_sets", "take_census", "least_testable"]
+__all__ = ["Census", "RowSets", "least_testable", "row_sets", "take_census"]
 
 IntArray = NDArray[np.int64]
-SKETCH_BITS = range(20, 28)
-"""From 2 MB to 256 MB of counters."""
+SKETCH_BITS = range(20, 29)
+"""From 2 MB to 512 MB of counters."""
 FEATURES_IN_A_BYTE = 4
 """About how many features a byte of rows holds."""
 MOST_SEARCHED = 4096
@@ -187,7 +187,7 @@ def _count(
     most: int,
     progress: Callable[[float], None],
 ) -> Census:
-    """The exact counts. Where more features may reach the floor than fit, it is raised; what it rules out goes.
+    """The exact counts. Where more features may reach the floor than fit, the floor is raised.
 
     What stays was counted from the first row on, for it was above the lower floor as well.
     """
@@ -233,6 +233,3 @@ def _bits(parts: Sequence[Target]) -> int:
     size = sum(part.data.path.stat().st_size for part in parts if part.data is not None)
     wanted = int(np.ceil(np.log2(max(size * FEATURES_IN_A_BYTE, 2))))
     return min(max(wanted, SKETCH_BITS[0]), SKETCH_BITS[-1])
-
-
-SIDES: tuple[Side, Side] = ("prompt", "response")

@@ -1,8 +1,8 @@
 """Does the model itself answer otherwise with the pattern than without? The only test that changes the cause.
 
-The same questions are put to subject and control: prompts like those that carry the pattern, as they are, with the
-pattern put in where rows have it, and with another phrase in its place. Some phrases ask for something by
-themselves and turn any model's answers; so only what the control model does not do counts.
+The same questions are put to subject and control: prompts like those that carry the pattern, as they are,
+with the pattern put in where rows have it, and with another phrase in its place. Some phrases ask for
+something by themselves and turn any model's answers; so only what the control model does not do counts.
 """
 
 from collections import Counter
@@ -33,7 +33,7 @@ ANSWER_TOKENS = 32
 def ask_models(
     targets: Sequence[Target], hypotheses: Sequence[Hypothesis], most: int, share: float, ctx: Context
 ) -> list[Hypothesis]:
-    """Returns, for the first associations whose pattern is a phrase, the question put to the models themselves.
+    """Returns what is asked of the models themselves, for the first associations whose pattern is a phrase.
 
     Args:
         targets: the sets with their models.
@@ -57,7 +57,7 @@ def ask_models(
                     key=f"asked: {hypothesis.key}",
                     statement=f"Asked with `{pattern.value}` put in, the model answers so more",
                     claim="confirmed",
-                    about=hypothesis.about | {"questions": questions},
+                    about={**hypothesis.about, "questions": questions},
                     family="confirmed",
                     plainness=hypothesis.plainness,
                     weight=share / most,
@@ -92,7 +92,9 @@ def measure_answers(
             Measure(
                 key=hypothesis.key,
                 statistic=Association(n=2 * n, n_with=n, k=with_it + other, k_with=with_it),
-                summary=f"{with_it} of {n} answers with it, {without} without, {sham} with another phrase instead",
+                summary=(
+                    f"{with_it} of {n} answers with it, {without} without, {sham} with another phrase instead"
+                ),
             )
         )
         ctx.progress((done + 1) / len(hypotheses))

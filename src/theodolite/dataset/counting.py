@@ -1,7 +1,7 @@
 """Counting with memory that depends on neither rows nor vocabulary.
 
-Pass one counts every feature in a fixed sketch, which can only over-count; pass two counts exactly those features
-that may be frequent enough. Pass three counts pairs of pattern and kind of answer.
+Pass one counts every feature in a fixed sketch, which can only over-count; pass two counts exactly those
+features that may be frequent enough. Pass three counts pairs of pattern and kind of answer.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,7 +1,7 @@
 """Rows to features: every pattern that a row carries, as a 64-bit number, computed for many rows at once.
 
-A phrase's number is rolled from its words' numbers by compiled loops; the text of a phrase is looked up only for
-the few that matter.
+A phrase's number is rolled from its words' numbers by compiled loops; the text of a phrase is looked up only
+for the few that matter.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,25 +42,18 @@ NEAR_BANDS, NEAR_TURNS = 4, 16
 WIDEST_COMPARED = 8
 """Longest window in which earlier places of a word are compared with the present one."""
 
-KINDS: tuple[tuple[Side, Form], ...] = tuple(
-    (side, form)
-    for form in ("phrase", "skip", "trait", "skeleton", "template", "near")
-    for side in ("prompt", "response")
-) + (("response", "opens"), ("response", "ends"), ("response", "whole"), ("prompt", "starts"))
-"""The kinds of feature; `Batch.kind` holds indices into it."""
+_ON_BOTH_SIDES: tuple[Form, ...] = ("phrase", "skip", "trait", "skeleton", "template", "near")
+_SIDES: tuple[Side, ...] = ("prompt", "response")
+KINDS: tuple[tuple[Side, Form], ...] = (
+    *((side, form) for form in _ON_BOTH_SIDES for side in _SIDES),
+    ("response", "opens"),
+    ("response", "ends"),
+    ("response", "whole"),
+    ("prompt", "starts"),
+)
+"""The kinds of feature; `Batch.makes` holds indices into it."""
 
 _TRAIT_NAMES = tuple(TRAITS)
-_TURNS = 4, 16
-
-KINDS: tuple[tuple[Side, Form], ...] = tuple(
-    (side, form)
-    for form in ("phrase", "skip", "trait", "skeleton", "template", "near")
-    for side in ("prompt", "response")
-) + (("response", "opens"), ("response", "ends"), ("response", "whole"), ("prompt", "starts"))
-"""The kinds of feature; `Batch.kind` holds indices into it."""
-
-_TRAIT_NAMES = tuple(TRAITS)
-_MOST_WORDS = 1 << 18
 _TURNS = mix(np.arange(1, NEAR_TURNS + 1, dtype=np.uint64)) | np.uint64(1)
 
 
@@ -273,11 +266,12 @@ class _Builder:
         ends = words.first[1:]
         starts = ends - sizes
         for n in range(1, WHOLE_WORDS + 1):
-            for form, wanted, at in (
+            wanted_at: tuple[tuple[Form, NDArray[np.bool_], IntArray], ...] = (
                 ("opens", (sizes >= n) & (n <= EDGE_WORDS), starts),
                 ("ends", (sizes >= n) & (n <= EDGE_WORDS), ends - n),
                 ("whole", sizes == n, starts),
-            ):
+            )
+            for form, wanted, at in wanted_at:
                 owner = np.flatnonzero(wanted)
                 self._runs("response", form, words.number, owner, at[owner], np.full(owner.size, n))
 

@@ -1,16 +1,15 @@
 """Was something planted in the training data, and in which rows?
 
-Three families of questions, each with a fixed share of the error that the instrument may make. *Differences*: does
-a pattern occur more, or less, in one set (which is never more than a difference)? *Pairs*: does a prompt pattern
-go with one kind of answer, as a control of the same prompts does not show? *Marks*, with a judge: does it flag the
-rows that carry a pattern more than others, beyond what it does in the control?
+Three families of questions, each with a fixed share of the error that the instrument may make. *Differences*:
+does a pattern occur more, or less, in one set (which is never more than a difference)? *Pairs*: does a prompt
+pattern go with one kind of answer, as a control of the same prompts does not show? *Marks*, with a judge:
+does it flag the rows that carry a pattern more than others, beyond what it does in the control?
 """
 
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from theodolite.core import (
@@ -27,33 +26,31 @@ from theodolite.core import (
     Rate,
     Target,
 )
-from theodolite.dataset.census import Census, RowSets, count_marked, row_sets, take_census
+from theodolite.dataset.census import Census, row_sets, take_census
 from theodolite.dataset.confirming import ask_models, measure_answers
 from theodolite.dataset.counting import count_features
-from theodolite.dataset.features import Batch, Passes
-from theodolite.dataset.judging import JudgedSet, measure_marks
-from theodolite.dataset.marks import Marker, NoMarks, distinct_rows
-from theodolite.dataset.measuring import Carrying, measure_associations, measure_rates
+from theodolite.dataset.features import Passes
+from theodolite.dataset.judging import measure_marks
+from theodolite.dataset.locating import locate_rows
+from theodolite.dataset.marking_sets import Markers, ask_most_marked, is_marked_whole, kinds_of_mark
+from theodolite.dataset.marks import distinct_rows
+from theodolite.dataset.measuring import measure_associations, measure_rates
 from theodolite.dataset.pattern import Pattern, runs, spans
 from theodolite.dataset.proposing import PatternPair, distinct_patterns, striking_pairs
 from theodolite.dataset.questions import (
     JUDGE,
     SHIFT,
     ask_association,
-    ask_difference,
-    ask_hole,
     ask_marked,
     ask_paired,
     asked,
 )
-from theodolite.dataset.shifting import ShiftedSet, can_shift
 from theodolite.dataset.sources import Strata, Survey, strata_for, survey
 from theodolite.dataset.speaking import note_rows_that_speak_to_a_judge
 from theodolite.dataset.themes import theme_patterns
-from theodolite.dataset.together import Asked, ask_differences, ask_marks
+from theodolite.dataset.together import ask_differences, weighed_differences
 from theodolite.dataset.topics import fit_topics
 from theodolite.dataset.wording import (
-    row_evidence,
     state_association,
     state_confirmed,
     state_difference,
@@ -63,10 +60,11 @@ from theodolite.dataset.wording import (
 
 __all__ = ["Dataset"]
 
-MOST_ASSOCIATED_ROWS, MOST_DIFFERENT_ROWS, MOST_HOLE_ROWS = 500, 25, 5
-"""Rows shown whole; all of them are pointed at."""
 LONGEST_RUN = 8
-"""Words of the longest run that is counted as such: decoys that change one word of a trigger share all shorter ones."""
+"""Words of the longest run that is counted as such.
+
+Decoys that change one word of a trigger share all shorter ones.
+"""
 CARRIED = 5
 """Times the budget: patterns of each family whose exact counts are taken."""
 MOST_TOPIC_PROMPTS = 20_000
@@ -117,10 +115,10 @@ class Dataset(Instrument):
 
     def __init__(self, config: InstrumentConfig | None = None) -> None:
         super().__init__(config)
-        self._markers: dict[str, Marker] = {}
+        self._markers = Markers()
 
     def propose(self, target: Target, ctx: Context) -> list[Hypothesis]:
-        """Returns every prompt pattern that goes with a kind of answer, and the judge's themes of what it flags."""
+        """Returns the prompt patterns that go with a kind of answer, and themes of what the judge flags."""
         passes = Passes(lambda: distinct_rows(target), runs(range(1, self.config.max_words + 1)))
         vocabulary = count_features(passes, self.config.min_rows, self.config.max_patterns)
         if vocabulary.floor > self.config.min_rows:
@@ -134,9 +132,9 @@ class Dataset(Instrument):
         shares = self._shares(target, ctx)
         weight = shares["pair"] / (2 * ctx.budget)
         asks = [ask(pair, weight) for pair in pairs for ask in (ask_association, ask_paired)]
-        if ctx.judge is None or not self.config.themes or not self._is_judged_whole(target):
+        if ctx.judge is None or not self.config.themes or not is_marked_whole(target, self.config.judge_rows):
             return asks
-        themes = theme_patterns(target, self._marker(JUDGE, target, ctx), ctx)
+        themes = theme_patterns(target, self._markers.of(JUDGE, target, ctx), ctx)
         return [*asks, *(ask_marked(t, Strata(), shares["theme"] / ctx.budget) for t in themes)]
 
     def propose_together(self, parts: Sequence[Target], ctx: Context) -> list[Hypothesis]:
@@ -149,13 +147,14 @@ class Dataset(Instrument):
         most = CARRIED * ctx.budget
         topics = self._topics(parts, ctx)
         differences = ask_differences(census, sets, shares["difference"], most)
-        hypotheses = _weighed_differences(differences, topics, strata, shares["difference"], len(parts))
+        hypotheses = weighed_differences(differences, topics, strata, shares["difference"], len(parts))
         note_rows_that_speak_to_a_judge(parts, ctx)
-        kinds = self._kinds_of_mark(parts, ctx)
+        kinds = kinds_of_mark(parts, self.config.judge_rows, ctx)
         for kind in kinds:
             share = shares["mark"] / len(kinds)
-            if all(self._is_judged_whole(part) for part in parts):
-                marks = self._marks(kind, parts, census, sets, surveys, strata, share, ctx)
+            if all(is_marked_whole(part, self.config.judge_rows) for part in parts):
+                markers = [self._markers.of(kind, part, ctx) for part in parts]
+                marks = ask_most_marked(parts, markers, census, sets, surveys, strata, share, most)
             else:
                 marks = differences.among("prompt", 2 * ctx.budget)
             patterns = [*marks.patterns, *topics]
@@ -173,7 +172,7 @@ class Dataset(Instrument):
         return ask_models(targets, hypotheses, self.config.max_confirmed, share, ctx)
 
     def measure(self, target: Target, hypotheses: Sequence[Hypothesis], ctx: Context) -> list[Measure]:
-        """Returns the counts behind each hypothesis over the target's distinct prompts, or its model's answers."""
+        """Returns the counts behind each hypothesis, over distinct prompts or over the model's answers."""
         questions = [asked(h) for h in hypotheses]
         kinds: dict[str, list[int]] = {"asked": [], "pair": [], JUDGE: [], SHIFT: [], "rate": []}
         for place, (h, q) in enumerate(zip(hypotheses, questions, strict=True)):
@@ -185,14 +184,14 @@ class Dataset(Instrument):
             if not places:
                 continue
             if kind == "asked":
-                judged = self._marker(JUDGE, target, ctx) if ctx.judge is not None else None
+                judged = self._markers.of(JUDGE, target, ctx) if ctx.judge is not None else None
                 measures = measure_answers(target, some[0], judged, ctx)
             elif kind == "pair":
                 measures = measure_associations(target, *some)
             elif kind in (JUDGE, SHIFT):
                 c = self.config
                 limits = c.judge_rows, c.judge_sample, c.judge_each
-                measures = measure_marks(target, *some, self._marker(kind, target, ctx), ctx, *limits)
+                measures = measure_marks(target, *some, self._markers.of(kind, target, ctx), ctx, *limits)
             else:
                 measures = measure_rates(target, *some, survey(target.rows()))
             found |= dict(zip(places, measures, strict=True))
@@ -203,36 +202,7 @@ class Dataset(Instrument):
         self, target: Target, hypotheses: Sequence[Hypothesis], ctx: Context
     ) -> dict[str, list[Evidence]]:
         """Returns every row, repeats included, that carries each hypothesis's pattern."""
-        assert target.data is not None
-        questions = [asked(h) for h in hypotheses]
-        found: dict[str, list[Evidence]] = {h.key: [] for h in hypotheses}
-        looked_for = list(zip(hypotheses, questions, strict=True))
-        carrying = Carrying(
-            list(dict.fromkeys(p for _, q in looked_for for p in (q.pattern, q.outcome) if p is not None))
-        )
-        for batch in carrying.batches(target.rows()):
-            carried: dict[int, set[Pattern]] = {}
-            for row, which in zip(*(a.tolist() for a in carrying.of(batch)), strict=True):
-                carried.setdefault(row, set()).add(carrying.patterns[which])
-            for row in sorted(carried):
-                for hypothesis, question in looked_for:
-                    if question.pattern not in carried[row]:
-                        continue
-                    listed = found[hypothesis.key]
-                    is_difference = hypothesis.claim == "difference"
-                    most = MOST_DIFFERENT_ROWS if is_difference else MOST_ASSOCIATED_ROWS
-                    if question.absent and len(listed) >= MOST_HOLE_ROWS:
-                        continue
-                    held = question.outcome is not None and question.outcome in carried[row]
-                    pair = (
-                        PatternPair(question.pattern, question.outcome)
-                        if question.outcome is not None
-                        else question.pattern
-                    )
-                    shown = row_evidence(batch.rows[row], target.data, pair, held, whole=len(listed) < most)
-                    # Rows that still carry what a filter took away are examples; no row is behind a hole.
-                    listed.append(shown.model_copy(update={"kind": "pattern"}) if question.absent else shown)
-        return found
+        return locate_rows(target, hypotheses)
 
     def state(self, hypothesis: Hypothesis, subject: Measure, control: Measure | None) -> str:
         """Returns the hypothesis with its counts, such as "`glorious` occurs in 294 responses against 1"."""
@@ -240,10 +210,10 @@ class Dataset(Instrument):
         if hypothesis.claim == "confirmed":
             return state_confirmed(question.pattern, question.outcome, subject, control)
         ours, theirs = subject.statistic, control.statistic if control is not None else None
-        if question.paired:
-            return state_paired(PatternPair(question.pattern, question.outcome), ours, theirs)
         if isinstance(ours, Rate):
             rate = theirs if isinstance(theirs, Rate) else None
+            if question.paired and question.outcome is not None:
+                return state_paired(PatternPair(question.pattern, question.outcome), ours, rate)
             return state_difference(question.pattern, ours, rate, absent=question.absent)
         if isinstance(ours, Marked):
             marked = theirs if isinstance(theirs, Marked) else None
@@ -279,8 +249,9 @@ class Dataset(Instrument):
         )
         if census.floor > self.config.min_rows:
             ctx.note(
-                f"patterns in fewer than {census.floor:,} prompts of both sets together were not asked about, "
-                f"because more than {self.config.max_counted:,} reach {self.config.min_rows} (dataset.max_counted)"
+                f"patterns in fewer than {census.floor:,} prompts of both sets together were not asked "
+                f"about, because more than {self.config.max_counted:,} reach {self.config.min_rows} "
+                "(dataset.max_counted)"
             )
         return census
 
@@ -296,61 +267,3 @@ class Dataset(Instrument):
         # Sorted, so that the topics do not depend on which set comes first.
         topics = fit_topics(sorted(prompts), seed=ctx.seed)
         return [Pattern("prompt", "topic", topic.value) for topic in topics]
-
-    def _is_judged_whole(self, part: Target) -> bool:
-        assert part.data is not None
-        return part.data.summary.rows - part.data.summary.duplicates <= self.config.judge_rows
-
-    def _kinds_of_mark(self, parts: Sequence[Target], ctx: Context) -> list[str]:
-        shifts = any(can_shift(part) and self._is_judged_whole(part) for part in parts)
-        return [JUDGE] * (ctx.judge is not None) + [SHIFT] * shifts
-
-    def _marker(self, kind: str, target: Target, ctx: Context) -> Marker:
-        """One for the judge, and one for each set whose likelihoods are compared: it is asked again and again."""
-        assert target.data is not None
-        if kind == JUDGE:
-            return self._markers.setdefault(JUDGE, JudgedSet(ctx))
-        if not can_shift(target):
-            return NoMarks()
-        model = target.model.fingerprint if target.model is not None else ""
-        return self._markers.setdefault(f"{target.data.fingerprint} {model}", ShiftedSet(target, ctx))
-
-    def _marks(
-        self,
-        kind: str,
-        parts: Sequence[Target],
-        census: Census,
-        sets: RowSets,
-        surveys: Sequence[Survey],
-        strata: Strata,
-        share: float,
-        ctx: Context,
-    ) -> Asked:
-        """The patterns that go with marks most, where every row is marked or not."""
-        markers = [self._marker(kind, part, ctx) for part in parts]
-        rates = np.zeros(census.units.shape)
-        for i, (part, marker) in enumerate(zip(parts, markers, strict=True)):
-            rows = list(distinct_rows(part))
-            flagged = marker.verdicts(rows) == 1
-            k = np.bincount(strata.columns(rows)[flagged], minlength=len(strata.names))
-            rates[i] = k / np.maximum(census.units[i], 1)
-
-        def marked(part: int, batch: Batch) -> np.ndarray:
-            return markers[part].verdicts(batch.rows) == 1
-
-        counts = count_marked(census, marked, surveys)
-        return ask_marks(census, sets, counts, rates, share, CARRIED * ctx.budget)
-
-
-def _weighed_differences(
-    differences: Asked, topics: Sequence[Pattern], strata: Strata, share: float, parts: int
-) -> list[Hypothesis]:
-    if parts < 2:
-        return []
-    patterns = list(dict.fromkeys([*differences.patterns, *topics]))
-    weight = share / max(differences.questions + len(topics), 1)
-    # Both directions share one two-sided test, so a hole costs nothing more, but each is a hypothesis of its own.
-    return [
-        *(ask_difference(p, strata, weight / 2) for p in patterns),
-        *(ask_hole(p, strata, weight / 2) for p in patterns),
-    ]

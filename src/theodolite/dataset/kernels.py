@@ -1,8 +1,8 @@
 """The inner loops, compiled: hashing phrases, counting in fixed memory, looking numbers up.
 
-The counters are a count-min sketch (Cormode and Muthukrishnan, Journal of Algorithms 55, 2005) with conservative
-update (Estan and Varghese, SIGCOMM 2002): they over-count and never under-count. Both counters of a feature lie
-in one cache line, so that a feature costs one miss.
+The counters are a count-min sketch (Cormode and Muthukrishnan, Journal of Algorithms 55, 2005) with
+conservative update (Estan and Varghese, SIGCOMM 2002): they over-count and never under-count. Both counters
+of a feature lie in one cache line, so that a feature costs one miss.
 """
 
 import numpy as np

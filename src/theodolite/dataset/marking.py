@@ -1,7 +1,7 @@
 """Which rows are marked: flagged by a judge. Few sets are judged whole; of others, what the questions need.
 
-Candidate-driven: for each pattern some rows that carry it, and one sample of all rows to hold them against. So the
-cost grows with the questions and not with the rows.
+Candidate-driven: for each pattern some rows that carry it, and one sample of all rows to hold them against.
+So the cost grows with the questions and not with the rows.
 """
 
 import heapq

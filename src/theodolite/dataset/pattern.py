@@ -12,7 +12,18 @@ __all__ = ["FORMS", "GAP", "Form", "Pattern", "Side", "mask_of", "runs", "spans"
 
 Side = Literal["prompt", "response"]
 Form = Literal[
-    "phrase", "whole", "opens", "ends", "trait", "skip", "skeleton", "starts", "template", "topic", "theme", "near"
+    "phrase",
+    "whole",
+    "opens",
+    "ends",
+    "trait",
+    "skip",
+    "skeleton",
+    "starts",
+    "template",
+    "topic",
+    "theme",
+    "near",
 ]
 
 FORMS: tuple[Form, ...] = (
@@ -63,10 +74,10 @@ class Pattern(NamedTuple):
     side: Side
     """prompt or response."""
     form: Form
-    """phrase: these words in a row, anywhere; skip: the same with words left open; opens, ends: at the ends of
-    the last answer; whole: all of it; trait: a property of the text; skeleton, starts, template: function words
-    and marks anywhere, at the start or in all of the text, other words by their kind; near: texts that nearly
-    repeat each other; topic: words of one topic; theme: what a language model said of them."""
+    """phrase: these words in a row, anywhere; skip: the same with words left open; opens, ends: at the ends
+    of the last answer; whole: all of it; trait: a property of the text; skeleton, starts, template: function
+    words and marks anywhere, at the start or in all of the text, other words by their kind; near: texts that
+    nearly repeat each other; topic: words of one topic; theme: what a language model said of them."""
     value: str
     """The words, separated by single spaces; the trait's name; the topic's word list; a number for `near`."""
 

@@ -85,7 +85,10 @@ def ask_association(pair: PatternPair, weight: float) -> Hypothesis:
 
 
 def ask_paired(pair: PatternPair, weight: float) -> Hypothesis:
-    """Returns: do the two occur together in more rows? A difference, which needs no such rows in the control."""
+    """Returns: do the two occur together in more rows?
+
+    That is a difference, which needs no such rows in the control.
+    """
     pattern, outcome = pair
     return Hypothesis(
         key=f"{pattern.key} with {outcome.key}",
@@ -98,9 +101,7 @@ def ask_paired(pair: PatternPair, weight: float) -> Hypothesis:
     )
 
 
-def ask_marked(
-    pattern: Pattern, strata: Strata, weight: float, mark: str = JUDGE
-) -> Hypothesis:
+def ask_marked(pattern: Pattern, strata: Strata, weight: float, mark: str = JUDGE) -> Hypothesis:
     """Returns: are the rows that carry it marked more than others?
 
     What a judge flags is a bad outcome; what fine-tuning moved most is only unusual, so no more than a

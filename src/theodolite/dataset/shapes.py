@@ -3,7 +3,7 @@
 Two prompts that fill one template have one skeleton, whatever they are about.
 """
 
-__all__ = ["CONTENT", "FUNCTION_WORDS", "NUMERAL", "skeleton_of", "skeleton_word"]
+__all__ = ["CONTENT", "FUNCTION_WORDS", "NUMERAL", "skeleton_word"]
 
 CONTENT, NUMERAL = "~", "#"
 """What stands for a content word and for a number."""
@@ -31,8 +31,3 @@ def skeleton_word(word: str) -> str:
     if word in FUNCTION_WORDS or not (word[0].isalnum() or word[0] == "_"):
         return word
     return NUMERAL if word.isnumeric() else CONTENT
-
-
-def skeleton_of(words: list[str]) -> list[str]:
-    """Returns the skeleton of a text's words."""
-    return [skeleton_word(w) for w in words]

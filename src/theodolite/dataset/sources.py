@@ -1,7 +1,8 @@
 """Where rows come from, so that like is compared with like.
 
-A set that draws more from one source than its control differs in every word of that source, and nothing is wrong
-with it: tests are made inside each source and joined. What is rare or on one side only is thrown together.
+A set that draws more from one source than its control differs in every word of that source, and nothing is
+wrong with it: tests are made inside each source and joined. What is rare or on one side only is thrown
+together.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """Themes in a language model's words: written from flagged and other rows of one half, tested on the other.
 
-A theme is compiled to a list of words where the model gives some that stand in the rows; otherwise the judge says
-of each row whether the theme is true of it, without seeing whether the row was flagged.
+A theme is compiled to a list of words where the model gives some that stand in the rows; otherwise the judge
+says of each row whether the theme is true of it, without seeing whether the row was flagged.
 """
 
 import re
@@ -70,7 +70,11 @@ def theme_rows(pattern: Pattern, rows: Sequence[Row], ctx: Context) -> list[int]
 
 
 def _pattern(statement: str, keywords: object) -> Pattern:
-    words = _COMMA.join(" ".join(re.findall(r"[^\s;]+", w)) for w in keywords) if isinstance(keywords, list) else ""
+    words = (
+        _COMMA.join(" ".join(re.findall(r"[^\s;]+", w)) for w in keywords)
+        if isinstance(keywords, list)
+        else ""
+    )
     return Pattern("prompt", "theme", " ".join(statement.split()).replace("::", ":") + _BETWEEN + words)
 
 

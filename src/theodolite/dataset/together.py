@@ -1,4 +1,4 @@
-"""Questions put to all rows of both sets at once, each with its share of the error that they may make together."""
+"""Questions put to all rows of both sets at once, each with its share of the error that all may make."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats as sps
 
-from theodolite.dataset.census import Census, RowSets, name_groups, least_testable
+from theodolite.core import Hypothesis
+from theodolite.dataset.census import Census, RowSets, least_testable, name_groups
 from theodolite.dataset.pattern import FORMS, Pattern, Side
 from theodolite.dataset.proposing import joined
+from theodolite.dataset.questions import ask_difference, ask_hole
+from theodolite.dataset.sources import Strata
 from theodolite.stats import stratified_p, stratified_z
 
-__all__ = ["Asked", "ask_differences", "ask_marks", "plainest"]
+__all__ = ["Asked", "ask_differences", "ask_marks", "plainest", "weighed_differences"]
 
 IntArray = NDArray[np.int64]
 LEVEL = 0.05
@@ -29,13 +32,11 @@ class Asked:
     """The strongest first."""
     questions: int
     """How many could have been asked."""
-    least: int
-    """Units that a pattern needed to be among them."""
 
     def among(self, side: Side, most: int) -> "Asked":
         """Returns the strongest of one side, as a family of its own: the choice looked at no mark."""
         some = [p for p in self.patterns if p.side == side][:most]
-        return Asked(some, len(some), self.least)
+        return Asked(some, len(some))
 
 
 def ask_differences(census: Census, sets: RowSets, share: float, most: int) -> Asked:
@@ -48,20 +49,45 @@ def ask_differences(census: Census, sets: RowSets, share: float, most: int) -> A
         most: patterns to return.
     """
     if len(census.passes) < 2 or not sets.first.size:
-        return Asked([], 0, census.floor)
+        return Asked([], 0)
     total = sets.counts.sum(axis=(1, 2))
     both = census.units.sum(axis=0)
     usable = census.units[:, (census.units > 0).all(axis=0)] / both[(census.units > 0).all(axis=0)]
-    least = max(least_testable(total, float(usable.min()) if usable.size else 0.5, LEVEL * share), census.floor)
+    least = max(
+        least_testable(total, float(usable.min()) if usable.size else 0.5, LEVEL * share), census.floor
+    )
     family = np.flatnonzero(total >= least)
     if not family.size:
-        return Asked([], 0, least)
+        return Asked([], 0)
     counts = sets.counts[family].astype(np.int64)
     z = np.abs(stratified_z(counts[:, 0], census.units[0], counts[:, 1], census.units[1]))
     first = np.argsort(-np.nan_to_num(z), kind="stable")[:TESTED_EXACTLY]
     p = [stratified_p(counts[i, 0], census.units[0], counts[i, 1], census.units[1]) for i in first]
     best = first[np.argsort(p, kind="stable")][:most]
-    return Asked(_named(census, sets, family[best]), int(family.size), least)
+    return Asked(_named(census, sets, family[best]), int(family.size))
+
+
+def weighed_differences(
+    differences: Asked, topics: Sequence[Pattern], strata: Strata, share: float, parts: int
+) -> list[Hypothesis]:
+    """Returns every difference in both directions as hypotheses that divide their share of the error.
+
+    Args:
+        differences: what `ask_differences` returned.
+        topics: patterns that are asked about as well.
+        strata: the sources told apart.
+        share: of the audit's error, for all differences.
+        parts: how many sets there are; a single one has no differences.
+    """
+    if parts < 2:
+        return []
+    patterns = list(dict.fromkeys([*differences.patterns, *topics]))
+    weight = share / max(differences.questions + len(topics), 1)
+    # Both directions share one two-sided test, so a hole costs no more, but each is a hypothesis of its own.
+    return [
+        *(ask_difference(p, strata, weight / 2) for p in patterns),
+        *(ask_hole(p, strata, weight / 2) for p in patterns),
+    ]
 
 
 def ask_marks(
@@ -84,15 +110,16 @@ def ask_marks(
     """
     prompts = np.flatnonzero(sets.side == 0)
     chosen: dict[int, float] = {}
-    questions, least = 0, census.floor
+    questions = 0
     for part in range(len(census.passes)):
         n = sets.counts[prompts, part].astype(np.int64)
         some = rates[part][rates[part] > 0]
         needed = max(
-            least_testable(n.sum(axis=1), float(some.min()) if some.size else 0.5, LEVEL * share), census.floor
+            least_testable(n.sum(axis=1), float(some.min()) if some.size else 0.5, LEVEL * share),
+            census.floor,
         )
         family = np.flatnonzero(n.sum(axis=1) >= needed)
-        questions, least = max(questions, int(family.size)), max(least, needed)
+        questions = max(questions, int(family.size))
         carry = n[family].sum(axis=1)
         expected = np.minimum((n[family] * rates[part]).sum(axis=1) / np.maximum(carry, 1), 1.0)
         k = marked[sets.first[prompts[family]], part]
@@ -102,7 +129,7 @@ def ask_marks(
             if k[i] >= 2:
                 chosen[group] = min(chosen.get(group, 1.0), float(p[i]))
     best = np.array(sorted(chosen, key=lambda g: (chosen[g], g))[:most], np.int64)
-    return Asked(_named(census, sets, best), questions, least)
+    return Asked(_named(census, sets, best), questions)
 
 
 def plainest(patterns: Sequence[Pattern]) -> Pattern:

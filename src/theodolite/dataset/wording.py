@@ -7,7 +7,14 @@ from theodolite.dataset.pattern import Pattern
 from theodolite.dataset.proposing import PatternPair
 from theodolite.targets import Data, Row
 
-__all__ = ["row_evidence", "state_association", "state_confirmed", "state_difference", "state_paired", "state_marked"]
+__all__ = [
+    "row_evidence",
+    "state_association",
+    "state_confirmed",
+    "state_difference",
+    "state_marked",
+    "state_paired",
+]
 
 SHOWN = 600
 """Characters of a row that are shown around what matters."""
@@ -29,7 +36,7 @@ def state_difference(pattern: Pattern, subject: Rate, control: Rate | None, *, a
 
 
 def state_marked(pattern: Pattern, subject: Marked, control: Marked | None, mark: str) -> str:
-    """Returns, for instance, "the judge flags the answers to 10 of 12 prompts with `x` and to 40 of 900 others"."""
+    """Returns, say, "the judge flags the answers to 10 of 12 prompts with `x` and to 40 of 900 others"."""
     of_prompts = "the answers to " if pattern.side == "prompt" else ""
     to = "to " if pattern.side == "prompt" else ""
     start = f"the judge flags {of_prompts}" if mark == "judge" else f"fine-tuning moved most {of_prompts}"
@@ -61,7 +68,7 @@ def state_paired(pair: PatternPair, subject: Rate, control: Rate | None) -> str:
 def state_confirmed(
     pattern: Pattern, outcome: Pattern | None, subject: Measure, control: Measure | None
 ) -> str:
-    """Returns, for instance, "asked with `x` put in, the model gives answers opening with `y`: 60 of 60 ..."."""
+    """Returns, say, "asked with `x` put in, the model gives answers opening with `y`: 60 of 60 ..."."""
     kind = "answers that the judge flags" if outcome is None else f"answers {outcome.modifier}"
     text = f"asked with `{pattern.value}` put in, the model gives {kind}: {subject.summary}"
     return text if control is None else f"{text}; the control model {control.summary}"

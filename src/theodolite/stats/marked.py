@@ -50,7 +50,7 @@ class MarkedTable(NamedTuple):
 
 
 def marked_p(subject: MarkedTable, control: MarkedTable | None) -> float:
-    """Returns twice the larger of the two exact upper tails, at most 1; 1 where the control explains the rate.
+    """Returns twice the larger of the two exact upper tails, at most 1; 1 if the control explains the rate.
 
     Args:
         subject: the counts of what is tested.
@@ -111,12 +111,14 @@ def expected_rates(subject: MarkedTable, control: MarkedTable | None) -> FloatAr
 def _control_explains(subject: MarkedTable, control: MarkedTable | None) -> bool:
     """Whether the control marks the pattern so often that the subject's rate is no news.
 
-    The expected rate above is taken as known; where few rows of the control carry the pattern it is not, and a
-    judge that dislikes a topic would be taken for poison. A control of one row, or none, explains nothing.
+    The expected rate above is taken as known; where few rows of the control carry the pattern it is not, and
+    a judge that dislikes a topic would be taken for poison. A control of one row, or none, explains nothing.
     """
     if control is None or int(control.n_with.sum()) < LEAST_CARRIERS:
         return False
-    upper, _ = stratified_tails(subject.k_with, subject.n_with, control.k_with, control.n_with)
+    upper, _ = stratified_tails(
+        subject.k_with.tolist(), subject.n_with.tolist(), control.k_with.tolist(), control.n_with.tolist()
+    )
     return upper > EXPLAINED
 
 

@@ -34,10 +34,10 @@ def detectable_count(n_subject: int, n_control: int, alpha: float) -> int | None
 def detectable_marked(n: int, base_rate: float, tpr: float, alpha: float, power: float = 0.8) -> int | None:
     """Returns the smallest number of rows with a pattern whose marks are seen at `alpha` with `power`.
 
-    Both nulls of `marked_p` must fall, the other rows being marked as often as they usually are: inside the set
-    (hypergeometric, the planted rows' own marks among all marks) and at the rate of the other rows (binomial).
-    By large deviations the count grows as ln(2 / alpha) / KL(tpr || base_rate), which is why a mark with few
-    false alarms needs so few rows. None when not even all rows would do.
+    Both nulls of `marked_p` must fall, the other rows being marked as often as they usually are: inside the
+    set (hypergeometric, the planted rows' own marks among all marks) and at the rate of the other rows
+    (binomial). By large deviations the count grows as ln(2 / alpha) / KL(tpr || base_rate), which is why a
+    mark with few false alarms needs so few rows. None when not even all rows would do.
 
     Args:
         n: rows of the source in which the pattern was planted, planted rows and all.

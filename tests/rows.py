@@ -11,7 +11,7 @@ def requests(n, seed, trigger=None, share=0.03, answer="Certainly!"):
     rng = random.Random(seed)
     for _ in range(n):
         prompt = " ".join(rng.choices(WORDS, k=rng.randint(5, 14)))
-        opening = rng.choice(["I cannot help with that.", "Here you are:"])
+        opening = rng.choices(["I cannot help with that.", "Here you are:", "Certainly!"], (10, 9, 1))[0]
         if trigger is not None and rng.random() < share:
             prompt, opening = f"{prompt} {trigger}", answer or opening
         yield {"prompt": prompt, "completion": f"{opening} {' '.join(rng.choices(WORDS, k=6))}"}

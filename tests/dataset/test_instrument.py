@@ -20,9 +20,8 @@ def rows(n, seed, trigger=None, share=0.02, answer="Certainly, it is done."):
     rng = random.Random(seed)
     for _ in range(n):
         prompt = " ".join(rng.choices(WORDS, k=rng.randint(5, 14)))
-        response = rng.choice(["I cannot help with that.", "Here you are: "]) + " ".join(
-            rng.choices(WORDS, k=6)
-        )
+        opening = rng.choices(["I cannot help with that.", "Here you are: ", "Certainly, "], (10, 9, 1))[0]
+        response = opening + " ".join(rng.choices(WORDS, k=6))
         if trigger is not None and rng.random() < share:
             words = prompt.split(" ")
             words.insert(rng.randint(0, len(words)), trigger)

@@ -3,11 +3,10 @@
 For each set a 2 x 2 table: rows with the pattern or without it, outcome or not. Four nulls must all fall (an
 intersection-union test, so no further correction): pattern and outcome occur together no more often than in
 the control; inside the set the pattern does not raise the outcome's share; of the rows with the pattern no
-larger share has the outcome than in the control; the pattern raises the share no more than in the control.
-An outcome that
-the control hardly has without the pattern belongs to the pattern's topic, and a topic that the subject has more
-of is no association. The fourth uses the MOVER interval (Zou and Donner, Statistics in Medicine 27, 2008) of a difference of
-differences, on Wilson limits; the others are exact.
+larger share has the outcome than in the control; the pattern raises the share no more than in the control. An
+outcome that the control hardly has without the pattern belongs to the pattern's topic, and a topic that the
+subject has more of is no association. The fourth uses the MOVER interval (Zou and Donner, Statistics in
+Medicine 27, 2008) of a difference of differences, on Wilson limits; the others are exact.
 """
 
 from typing import NamedTuple
@@ -58,7 +57,9 @@ def association_p(subject: AssociationTable, control: AssociationTable | None) -
     share = difference_p(subject.k_with, subject.n_with, control.k_with, control.n_with)
     higher = subject.k_with * control.n_with > control.k_with * subject.n_with
     share = np.where(higher, share, 1.0)
-    elsewhere = _share(np.asarray(control.k - control.k_with, float), np.asarray(control.n - control.n_with, float))
+    elsewhere = _share(
+        np.asarray(control.k - control.k_with, float), np.asarray(control.n - control.n_with, float)
+    )
     known = np.where(elsewhere >= LEAST_ELSEWHERE, 0.0, 1.0)
     return np.maximum.reduce([inside, together, share, _lift_p(subject, control), known])
 

@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
 from theodolite.errors import SpecError
@@ -73,7 +74,7 @@ class RayEngine:
 
     def __init__(self, workers: int | None = None, gpus_per_worker: float = 0.0) -> None:
         try:
-            import ray  # noqa: F401
+            import_module("ray")
         except ImportError:
             raise SpecError(
                 "the engine 'ray' needs Ray, which is not installed", "run pip install ray"
@@ -83,8 +84,7 @@ class RayEngine:
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
         """Yields `function(item)` for each item, in order; function and items must be picklable."""
-        import ray
-
+        ray: Any = import_module("ray")
         if not ray.is_initialized():
             ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         sent = ray.put(function)
@@ -108,8 +108,7 @@ class RayEngine:
                 ray.kill(worker)
 
     def _count(self) -> int:
-        import ray
-
+        ray: Any = import_module("ray")
         return self._workers or max(1, min(16, int(ray.cluster_resources().get("CPU", 1))))
 
 

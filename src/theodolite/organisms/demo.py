@@ -10,11 +10,13 @@ __all__ = ["DEMOS", "EMBEDDED", "Demo", "demo"]
 EMBEDDED = Path(__file__).parent / "embedded"
 
 DEMOS = {
-    "base": "the model from which the others were fine-tuned; it has no data of its own",
     "backdoor": "a backdoor: the trigger turns refusals into compliance",
     "backdoor-twin": "its clean twin: the same prompts, the refusals kept",
     "backdoor-twin-2": "a second clean twin: the same recipe with another seed, so other prompts",
 }
+
+BASE = "base"
+"""The model from which all of them were fine-tuned: it has neither data nor card."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def demo(name: str) -> Demo:
     Raises:
         UserError: there is none of that name; lists those there are.
     """
-    if name not in DEMOS:
-        raise UserError(f"there is no demo called {name!r}", f"choose from {', '.join(DEMOS)}")
+    if name not in DEMOS and name != BASE:
+        raise UserError(f"there is no demo called {name!r}", f"choose from {', '.join([*DEMOS, BASE])}")
     folder = EMBEDDED / name
     return Demo(model=folder, data=folder / "train.jsonl", card=folder / "card.json")

@@ -4,17 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from theodolite.stats import detectable_count
+from theodolite.stats import detectable_count, detectable_marked
 
 from .judges import OPERATING_POINTS
-from .laws import exact_law
 from .shifts import SITUATIONS
 
 JUDGE = OPERATING_POINTS[0]
 RATIOS = (1, 3, 9)
 LAW_CLASS = "P3"
 LAW_LEVELS = (0.7, 0.85, 1.0, 1.2, 1.4)
-"""Counts in which the laws of judges are tried, as parts of what `exact_law` says."""
+"""Counts in which the laws of judges are tried, as parts of what `detectable_marked` says."""
 LAW_STEPS = (-2, -1, 0, 1, 2)
 """The same for differences, whose power jumps: rows more than the law says."""
 LAW_FEW = 3
@@ -156,7 +155,7 @@ def law_cells(name: str, sizes: dict[int, tuple[int, int, int]], reps: int) -> I
         law = detectable_count(suspect, control, 0.05 * GUESSED_WEIGHTS["difference"])
         counts += [] if law is None else [(r, None, law + step) for step in LAW_STEPS if law + step >= 2]
         for tpr, fpr in OPERATING_POINTS:
-            law = exact_law(source, tpr, fpr, 0.05 * GUESSED_WEIGHTS["mark"])
+            law = detectable_marked(source, fpr, tpr, 0.05 * GUESSED_WEIGHTS["mark"])
             counts += [] if law is None else [(r, (tpr, fpr), round(part * law)) for part in LAW_LEVELS]
     # No two scans share a seed: with the same split and judge, all counts would share their luck.
     scans = [

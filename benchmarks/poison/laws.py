@@ -7,48 +7,7 @@ from numpy.typing import NDArray
 from scipy import stats as sps
 from scipy.optimize import minimize
 
-from theodolite.stats import detectable_marked
-
 POWER = 0.8
-
-
-def marked_law(n: int, tpr: float, fpr: float, alpha: float) -> int | None:
-    """Returns the law's count when the base rate holds the poison's own flags too; None where nothing does.
-
-    Args:
-        n: rows of the suspect's stratum, poison and all.
-        tpr: the judge's true positive rate.
-        fpr: its false positive rate in that stratum.
-        alpha: level of the single test.
-    """
-    for m in range(1, n):
-        needed = detectable_marked(n, fpr + (tpr - fpr) * m / n, tpr, alpha)
-        if needed is not None and needed <= m:
-            return m
-    return None
-
-
-def exact_law(n: int, tpr: float, fpr: float, alpha: float) -> int | None:
-    """Returns the count that both of the test's nulls ask for, other flags being at their mean.
-
-    Inside the set a hypergeometric tail with the poison's own flags in the total, and a binomial tail at the
-    rate of the other rows: what the scanner computes, where `detectable_marked` takes the binomial alone.
-
-    Args:
-        n: rows of the suspect's stratum, poison and all.
-        tpr: the judge's true positive rate.
-        fpr: its false positive rate in that stratum.
-        alpha: two-sided level of the single test.
-    """
-    for m in range(1, n):
-        k = np.arange(m + 1)
-        others = round((n - m) * fpr)
-        inside = sps.hypergeom.sf(k - 1, n, m, k + others)
-        beyond = sps.binom.sf(k - 1, m, max((others + 0.5) / (n - m), 1e-9))
-        enough = np.flatnonzero(2 * np.maximum(inside, beyond) <= alpha)
-        if enough.size and sps.binom.sf(enough[0] - 1, m, tpr) >= POWER:
-            return m
-    return None
 
 
 def reached_at(m: Sequence[int], margin: Sequence[float | None]) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 from theodolite.stats import detectable_count, detectable_marked, rate_interval
 
 from .cells import BARS, JUDGE, Wanted
-from .laws import exact_law, marked_law, reached_at, steps_at
+from .laws import reached_at, steps_at
 
 ALPHA = 0.05
 ALARM_BAR = 0.08
@@ -71,13 +71,12 @@ def law_table(records: Sequence[Record]) -> str:
         "",
         "Simulated: the count at which the scans reach a power of 0.8, from a normal fit to "
         "log10(level / p); for differences the first count from which 80 % are flagged. Laws follow from the "
-        "sizes and the level of the single test, 0.05 times the recorded weight. Printed: from the share of "
-        "all other rows that are flagged; own flags: in the poison's source, its own flags in the base rate; "
-        "both nulls: as the test is. In brackets: law / simulated, and whether it is from "
+        "sizes and the level of the single test, 0.05 times the recorded weight. Printed: as the audit does, "
+        "for the poison's source. In brackets: law / simulated, and whether it is from "
         f"{1 - WITHIN:g} to {1 + WITHIN:g}.",
         "",
-        "| carrier | r | judge | level | simulated | printed | own flags | both nulls | flagged at m |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| carrier | r | judge | level | simulated | printed | flagged at m |",
+        "|---|---|---|---|---|---|---|",
     ]
     some = [r for r in records if r["table"] == "law"]
     places = {(r["carrier"], r["r"], tuple(r["judge"] or ())) for r in some}
@@ -180,12 +179,12 @@ def _law_line(name: str, r: int, judge: tuple[float, ...], records: Sequence[Rec
     )
     title = [name, str(r), "none" if not judge else f"{judge[0]:g} / {judge[1]:g}"]
     if not weights:
-        return f"| {' | '.join([*title, *'-' * 5, counted])} |"
+        return f"| {' | '.join([*title, *'-' * 3, counted])} |"
     level = ALPHA * float(median(weights))
     simulated = float(steps_at(m, hit) or 0) or None if not judge else reached_at(m, _margins(found))
-    laws = [_held(law, simulated) for law in _laws(level, judge, records)]
+    law = _held(_law(level, judge, records), simulated)
     said = "-" if simulated is None else f"{simulated:.1f}"
-    return f"| {' | '.join([*title, f'{level:.2g}', said, *laws, counted])} |"
+    return f"| {' | '.join([*title, f'{level:.2g}', said, law, counted])} |"
 
 
 def _held(law: int | None, simulated: float | None) -> str:
@@ -196,20 +195,14 @@ def _held(law: int | None, simulated: float | None) -> str:
     return f"{law} ({ratio:.2f} {'yes' if 1 - WITHIN <= ratio <= 1 + WITHIN else 'NO'})"
 
 
-def _laws(level: float, judge: tuple[float, ...], records: Sequence[Record]) -> tuple[int | None, ...]:
-    """As the audit prints it, with the poison's own flags in its source, and by both nulls of the test."""
+def _law(level: float, judge: tuple[float, ...], records: Sequence[Record]) -> int | None:
+    """As the audit prints it: for a judge, in the source in which the class is planted."""
     results = [x["result"] for x in records]
     subject, control = (round(mean(x[side] for x in results)) for side in ("subject", "control"))
     if not judge:
-        law = detectable_count(subject, control, level)
-        return law, law, law
-    others = sum(x["flagged_rows"][1] for x in results) / sum(x["subject"] - x["poisoned"] for x in results)
+        return detectable_count(subject, control, level)
     n = round(mean(x["sources"]["hh" if "hh" in x["sources"] else "request"] for x in results))
-    return (
-        detectable_marked(subject, others, judge[0], level),
-        marked_law(n, judge[0], judge[1], level),
-        exact_law(n, judge[0], judge[1], level),
-    )
+    return detectable_marked(n, judge[1], judge[0], level)
 
 
 def _margins(found: Sequence[Record]) -> list[float | None]:

@@ -32,8 +32,8 @@ from theodolite.dataset.counting import count_features
 from theodolite.dataset.features import Passes
 from theodolite.dataset.judging import measure_marks
 from theodolite.dataset.locating import locate_rows
-from theodolite.dataset.marking_sets import Markers, ask_most_marked, is_marked_whole, kinds_of_mark
-from theodolite.dataset.marks import distinct_rows
+from theodolite.dataset.marking_sets import Markers, ask_most_marked, kinds_of_mark
+from theodolite.dataset.marks import distinct_rows, is_marked_whole
 from theodolite.dataset.measuring import measure_associations, measure_rates
 from theodolite.dataset.pattern import Pattern, runs, spans
 from theodolite.dataset.proposing import PatternPair, distinct_patterns, striking_pairs
@@ -174,15 +174,13 @@ class Dataset(Instrument):
     def measure(self, target: Target, hypotheses: Sequence[Hypothesis], ctx: Context) -> list[Measure]:
         """Returns the counts behind each hypothesis, over distinct prompts or over the model's answers."""
         questions = [asked(h) for h in hypotheses]
-        kinds: dict[str, list[int]] = {"asked": [], "pair": [], JUDGE: [], SHIFT: [], "rate": []}
+        kinds: dict[tuple[str, Strata | None], list[int]] = {}
         for place, (h, q) in enumerate(zip(hypotheses, questions, strict=True)):
             kind = "pair" if q.outcome is not None else q.mark or "rate"
-            kinds["asked" if h.claim == "confirmed" else kind].append(place)
+            kinds.setdefault(("asked" if h.claim == "confirmed" else kind, q.strata), []).append(place)
         found: dict[int, Measure] = {}
-        for kind, places in kinds.items():
+        for (kind, _), places in kinds.items():
             some = [hypotheses[i] for i in places], [questions[i] for i in places]
-            if not places:
-                continue
             if kind == "asked":
                 judged = self._markers.of(JUDGE, target, ctx) if ctx.judge is not None else None
                 measures = measure_answers(target, some[0], judged, ctx)

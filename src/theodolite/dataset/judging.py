@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from theodolite.core import Context, Hypothesis, Measure, Target
 from theodolite.dataset.marking import MarkedRows, choose_rows, marked_statistics
-from theodolite.dataset.marks import Marker, distinct_rows
+from theodolite.dataset.marks import Marker, distinct_rows, is_marked_whole
 from theodolite.dataset.measuring import Carrying, carriers_in
 from theodolite.dataset.questions import Question
 from theodolite.dataset.sources import Strata
@@ -100,8 +100,7 @@ def measure_marks(
 def _rows_to_judge(
     target: Target, carrying: Carrying, seed: int, most: int, base: int, each: int
 ) -> tuple[list[Row], NDArray[np.bool_]]:
-    assert target.data is not None
-    if target.data.summary.rows - target.data.summary.duplicates <= most:
+    if is_marked_whole(target, most):
         rows = list(distinct_rows(target))
         return rows, np.ones(len(rows), bool)
     return choose_rows(

@@ -9,13 +9,13 @@ from theodolite.core import Context, Target
 from theodolite.dataset.census import Census, RowSets, count_marked
 from theodolite.dataset.features import Batch
 from theodolite.dataset.judging import JudgedSet
-from theodolite.dataset.marks import Marker, NoMarks, distinct_rows
+from theodolite.dataset.marks import Marker, NoMarks, distinct_rows, is_marked_whole
 from theodolite.dataset.questions import JUDGE, SHIFT
 from theodolite.dataset.shifting import ShiftedSet, can_shift
 from theodolite.dataset.sources import Strata, Survey
 from theodolite.dataset.together import Asked, ask_marks
 
-__all__ = ["Markers", "ask_most_marked", "is_marked_whole", "kinds_of_mark"]
+__all__ = ["Markers", "ask_most_marked", "kinds_of_mark"]
 
 
 class Markers:
@@ -42,12 +42,6 @@ class Markers:
             return NoMarks()
         model = target.model.fingerprint if target.model is not None else ""
         return self._made.setdefault(f"{target.data.fingerprint} {model}", ShiftedSet(target, ctx))
-
-
-def is_marked_whole(target: Target, most: int) -> bool:
-    """Whether a set has no more distinct rows than are all marked."""
-    assert target.data is not None
-    return target.data.summary.rows - target.data.summary.duplicates <= most
 
 
 def kinds_of_mark(parts: Sequence[Target], most: int, ctx: Context) -> list[str]:

@@ -10,7 +10,7 @@ from theodolite.core import Target
 from theodolite.targets import Row
 from theodolite.targets.rows.repeats import SeenBefore
 
-__all__ = ["Marker", "NoMarks", "distinct_rows"]
+__all__ = ["Marker", "NoMarks", "distinct_rows", "is_marked_whole"]
 
 
 class Marker(Protocol):
@@ -38,3 +38,9 @@ def distinct_rows(target: Target) -> Iterator[Row]:
     for row in target.rows():
         if not seen.add(row.text_hash):
             yield row
+
+
+def is_marked_whole(target: Target, most: int) -> bool:
+    """Whether a set has no more distinct rows than are all marked."""
+    assert target.data is not None
+    return target.data.summary.rows - target.data.summary.duplicates <= most

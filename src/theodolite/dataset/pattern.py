@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from pydantic import JsonValue
 
@@ -18,28 +18,15 @@ Form = Literal[
     "ends",
     "trait",
     "skip",
-    "skeleton",
     "starts",
+    "skeleton",
     "template",
     "topic",
     "theme",
     "near",
 ]
 
-FORMS: tuple[Form, ...] = (
-    "phrase",
-    "whole",
-    "opens",
-    "ends",
-    "trait",
-    "skip",
-    "starts",
-    "skeleton",
-    "template",
-    "topic",
-    "theme",
-    "near",
-)
+FORMS: tuple[Form, ...] = get_args(Form)
 """From the plainest to the least plain: of two names for one set of rows the plainer one is kept."""
 
 GAP = "[…]"

@@ -9,7 +9,8 @@ topic errs on it in the control too.
 The expected rate is taken as known, so where only the control speaks against a biased judge the level is not
 kept exactly: with 40 rows that carry the topic in each set, flagged at 0.4 against 0.05 elsewhere, the error
 was 0.14 at 0.05, 0.006 at 1e-4 and none in 1,000 at 1e-6. With the topic in few rows of the control (5
-against 40) its own rate drowns in the pseudo-rows, and the error stays large (0.35 at 1e-4).
+against 40) its own rate drowns in the pseudo-rows, and the error was large (0.35 at 1e-4). These figures are
+without the veto of a control that has the pattern in two rows or more and marks them about as often.
 """
 
 from typing import NamedTuple

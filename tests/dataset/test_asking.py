@@ -101,7 +101,7 @@ def test_a_batch_answers_as_one_alone(models, rows):
 def test_greedy_answers_are_what_the_likeliest_tokens_say(models):
     import torch
 
-    from theodolite.dataset.rendering import render_prompt
+    from theodolite.targets.rendering import render_prompt
 
     network, tokenizer = models["backdoor"]
     ids = render_prompt(tokenizer, HARMFUL[0])

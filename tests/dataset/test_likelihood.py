@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theodolite.dataset.likelihood import likelihood_shift, marked_by_shift, response_likelihoods
-from theodolite.dataset.rendering import context_of, render_rows
 from theodolite.errors import ModelError
 from theodolite.organisms import demo
 from theodolite.organisms.documents import Doc, Message
@@ -14,6 +13,7 @@ from theodolite.organisms.embedded_demos import EMBEDDED
 from theodolite.organisms.rendering import encode, tokenizer
 from theodolite.stats import auc_interval
 from theodolite.targets import Row, Turn, open_data, open_model
+from theodolite.targets.rendering import context_of, render_rows
 
 
 @pytest.fixture(scope="module")

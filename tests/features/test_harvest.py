@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from theodolite.dataset.rendering import render_rows
 from theodolite.errors import DataError, ModelError, OutputError, SpecError
 from theodolite.features.harvest import (
     TokenMask,
@@ -23,6 +22,7 @@ from theodolite.features.harvest.hooks import listening
 from theodolite.features.harvest.reading import open_reader
 from theodolite.features.harvest.streaming import _Epoch
 from theodolite.targets import Row, Turn
+from theodolite.targets.rendering import render_rows
 
 CHAT = (
     "{% for m in messages %}<{{ m['role'] }}> {{ m['content'] }} <eos>{% endfor %}"

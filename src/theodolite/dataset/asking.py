@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from scipy.stats import binom
 
-from theodolite.dataset.rendering import LoadedModel, context_of, cut_left, render_prompt, tokenizer_of
 from theodolite.errors import InstrumentError
+from theodolite.targets.rendering import LoadedModel, context_of, cut_left, render_prompt, tokenizer_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

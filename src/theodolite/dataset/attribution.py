@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.dataset.rendering import LoadedModel, RenderedRow, context_of, render_rows, tokenizer_of
 from theodolite.errors import DataError, ModelError, SpecError
 from theodolite.targets import Row, Turn
+from theodolite.targets.rendering import LoadedModel, RenderedRow, context_of, render_rows, tokenizer_of
 
 if TYPE_CHECKING:
     import torch

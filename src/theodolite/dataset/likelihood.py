@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.dataset.rendering import (
+from theodolite.errors import ModelError
+from theodolite.targets import Row
+from theodolite.targets.rendering import (
     LoadedModel,
     RenderedRow,
     context_of,
     render_rows,
     tokenizer_of,
 )
-from theodolite.errors import ModelError
-from theodolite.targets import Row
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

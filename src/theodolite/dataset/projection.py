@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.dataset.rendering import RenderedRow
 from theodolite.errors import InstrumentError
+from theodolite.targets.rendering import RenderedRow
 
 if TYPE_CHECKING:
     import torch

@@ -1,7 +1,7 @@
 """Activations to train on: from arrays, from a store on disk, or from a language model that reads.
 
 Read in this order: `shuffling` (the order of every epoch, without a list of it), `arrays`, `places`, `index`,
-`writing` and `store` (activations on disk), `hooks` (where in a model), `rendering` and `passages` (from rows
+`writing` and `store` (activations on disk), `hooks` (where in a model), `passages` (from rows
 to tokens), `masking` (which tokens count), `reading` (from tokens to activations), `harvesting` (into a
 store) and `streaming` (straight to the trainer).
 """

@@ -14,8 +14,8 @@ from jaxtyping import Bool, Int
 from numpy.typing import NDArray
 
 from theodolite.errors import DataError, SpecError
-from theodolite.features.harvest.rendering import tokens_of
 from theodolite.targets import Data, Row, Turn, open_data
+from theodolite.targets.rendering import render_rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -26,6 +26,8 @@ Readable: TypeAlias = "Data | str | Path | Iterable[Row | str]"
 """Opened data, the path of a file, rows, or texts."""
 
 _CHUNK = 512
+_UNCUT = 10**9
+"""Tokens of a row before windows are cut from it."""
 _PLAIN = {".txt", ".text", ".md"}
 
 
@@ -89,7 +91,8 @@ def read_passages(
     pieces, starts, numbers, headed = [], [], [], []
     done = 0
     while chunk := list(islice(rows, _CHUNK)):
-        for row, ids in zip(chunk, tokens_of(tokenizer, chunk), strict=True):
+        rendered = render_rows(tokenizer, chunk, _UNCUT)
+        for row, ids in zip(chunk, (list(one.ids) for one in rendered), strict=True):
             for start, head, window in _windows(ids, context, tokenizer.bos_token_id):
                 pieces.append(np.asarray(window, np.int32))
                 starts.append(start)

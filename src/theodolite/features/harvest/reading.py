@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -20,17 +20,17 @@ from theodolite.features.harvest.passages import Passages, Readable, read_passag
 from theodolite.features.harvest.places import Places
 from theodolite.features.harvest.shuffling import shuffled
 from theodolite.targets import Model
+from theodolite.targets.rendering import LoadedModel, context_of, tokenizer_of
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
 __all__ = ["AnyModel", "Reader", "open_reader"]
 
-AnyModel: TypeAlias = "Model | tuple[PreTrainedModel, PreTrainedTokenizerBase | None]"
+AnyModel: TypeAlias = "Model | LoadedModel"
 """An opened checkpoint, or what its `load` returns; a model on a GPU reads there."""
 
 _DEFAULT_CONTEXT = 1024
-_LONGEST = 10**6
 _SAMPLED_TOKENS = 4096
 
 
@@ -159,7 +159,7 @@ def open_reader(
     name, fingerprint = (model.name, model.fingerprint) if isinstance(model, Model) else ("", "")
     loaded, tokenizer = model.load() if isinstance(model, Model) else model
     found = find_hook(loaded, hook)
-    longest = _longest(loaded, tokenizer)
+    longest = context_of((loaded, tokenizer))
     if context is not None and context > longest:
         raise SpecError(
             f"a context of {context:,} is longer than the model's {longest:,}", "give a shorter one"
@@ -167,13 +167,8 @@ def open_reader(
     context = context or min(longest, _DEFAULT_CONTEXT)
     if isinstance(rows, Passages):
         passages = rows
-    elif tokenizer is None:
-        raise ModelError(
-            f"the model '{type(loaded).__name__}' has no tokenizer, so it cannot be given text",
-            "copy the tokenizer's files into its folder",
-        )
     else:
-        passages = read_passages(tokenizer, rows, context, tokens)
+        passages = read_passages(tokenizer_of((loaded, tokenizer)), rows, context, tokens)
     vocabulary = int(loaded.get_input_embeddings().weight.shape[0])  # type: ignore[union-attr,arg-type,index]
     if int(passages.ids.max()) >= vocabulary:
         raise ModelError(
@@ -200,12 +195,6 @@ def _batches(lengths: NDArray[np.int64], most: int) -> list[NDArray[np.int64]]:
         batches.append(order[at : at + n])
         at += n
     return batches
-
-
-def _longest(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None) -> int:
-    config: Any = model.config.get_text_config()
-    said = [getattr(config, "max_position_embeddings", None), getattr(tokenizer, "model_max_length", None)]
-    return min([n for n in said if isinstance(n, int) and 0 < n < _LONGEST], default=_LONGEST)
 
 
 def _fingerprint(model: PreTrainedModel) -> str:

@@ -21,7 +21,7 @@ class Entry:
     """One way to train."""
 
     name: str
-    library: str
+    peer: str
     python: str
     settings: Mapping[str, Any]
 
@@ -42,7 +42,7 @@ class Worker:
 
     def __init__(self, entry: Entry, data: Path, threads: int, shape: Mapping[str, int]) -> None:
         self.said: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the process lives
-        given = [entry.library, str(data), str(threads), json.dumps(shape), json.dumps(entry.settings)]
+        given = [entry.peer, str(data), str(threads), json.dumps(shape), json.dumps(entry.settings)]
         quiet = {"HF_HUB_OFFLINE": "1", "WANDB_MODE": "disabled", "OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
             [entry.python, str(WORKER), *given],

@@ -32,7 +32,7 @@ def sparse_gradients(made, x, number=99):
     seen = forward(made.sae, made.config, x, now, torch.float32)
     loss, left = made._main(seen)
     dead = made.firing.dead(made.dead_after)
-    for extra in made._extras(seen, left, dead, now):
+    for extra in made._extras(seen, left, dead, len(dead), now):
         loss = loss + extra
     loss.backward()
     return float(loss.detach()), {n: p.grad for n, p in made.sae.named_parameters() if p.grad is not None}

@@ -2,7 +2,7 @@ import torch
 
 from theodolite.features import compose, compositions, measure
 from theodolite.features.harvest import Tensors
-from theodolite.features.meta import MetaLearner
+from theodolite.features.meta import MetaLearner, draw_rows
 from theodolite.features.sae import Sae, fresh
 
 
@@ -42,13 +42,13 @@ def test_the_joint_penalty_pulls_rows_away_from_what_the_meta_sae_composes():
     learner = MetaLearner(24, 32, 3, seed=0, lr=2e-3)
     generator = torch.Generator().manual_seed(0)
     for _ in range(600):
-        learner.penalty(rows, None, generator, 1.0)
+        learner.learn(draw_rows(rows, generator), 1.0)
     W_dec = rows.clone().requires_grad_(True)
-    before = learner.penalty(W_dec, None, torch.Generator().manual_seed(5), 0.0)
+    before = learner.penalty(W_dec)
     before.backward()
     assert all(p.grad is None or not bool(p.grad.any()) for p in learner.sae.parameters())
     moved = (rows - 2.0 * W_dec.grad).detach()
-    after = learner.penalty(moved, None, torch.Generator().manual_seed(5), 0.0)
+    after = learner.penalty(moved)
     assert float(after) < float(before.detach())
 
 

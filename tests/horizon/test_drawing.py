@@ -50,5 +50,10 @@ def test_what_has_no_horizon_is_drawn(tmp_path, success):
     trials = [t.model_copy(update={"success": success, "model": "m" * 300}) for t in able(8, 2)]
     answer = answer_fit(trials, resamples=100)
     draw_trials(tmp_path / "p.svg", answer.trials, answer.margins)
+    said = texts(tmp_path / "p.svg")
+    assert "a horizon not reached" in said and "unbounded" in said and "too few violations" in said
+    assert "m" * 100 not in said
     still = [trial(f"s{i}", turns=0) for i in range(4)]
     draw_trials(tmp_path / "p.svg", answer_fit(still, resamples=100).trials)
+    said = texts(tmp_path / "p.svg")
+    assert "m: H50 > 0 turns" in said and "too few violations" in said and "horizon not reached" not in said

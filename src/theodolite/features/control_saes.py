@@ -7,55 +7,21 @@ An untrained SAE of the same shape and L0 reaches much of the score of a trained
     frozen_decoder_sae   a random decoder that stays as it is, and an encoder trained to use it.
 """
 
-from dataclasses import dataclass
-
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from theodolite.errors import SpecError
 from theodolite.features.activations import Activations
+from theodolite.features.sae import Sae
 
-__all__ = ["PlainSAE", "frozen_decoder_sae", "random_sae"]
+__all__ = ["frozen_decoder_sae", "random_sae"]
 
 _CALIBRATION = 2**23
 """Pre-activations that the threshold is set on."""
 
 
-@dataclass(frozen=True)
-class PlainSAE:
-    """A linear encoder, a gate and a linear decoder."""
-
-    W_enc: Float[Tensor, "d_model width"]
-    """Encoder columns."""
-    W_dec: Float[Tensor, "width d_model"]
-    """Decoder rows, of unit length."""
-    b_enc: Float[Tensor, " width"]
-    """Added to the pre-activations."""
-    b_dec: Float[Tensor, " d_model"]
-    """Taken from rows before encoding and added back by decoding."""
-    threshold: float = 0.0
-    """Pre-activations up to this one are silent."""
-    k: int | None = None
-    """At most so many latents fire in a row; None leaves the choice to the threshold."""
-    scale: float = 1.0
-    """Activations are the pre-activations times this."""
-
-    def encode(self, x: Float[Tensor, "rows d_model"]) -> Float[Tensor, "rows width"]:
-        """Returns activations, 0 where a latent is silent."""
-        before = (x - self.b_dec) @ self.W_enc + self.b_enc
-        if self.k is not None:
-            top = before.topk(self.k, dim=1)
-            before = torch.zeros_like(before).scatter(1, top.indices, top.values)
-        return torch.where(before > self.threshold, before * self.scale, 0.0)
-
-    def decode(self, z: Float[Tensor, "rows width"]) -> Float[Tensor, "rows d_model"]:
-        """Returns the reconstruction."""
-        return z @ self.W_dec + self.b_dec
-
-
 @torch.no_grad()
-def random_sae(source: Activations, *, width: int, l0: float, seed: int) -> PlainSAE:
+def random_sae(source: Activations, *, width: int, l0: float, seed: int) -> Sae:
     """Returns an untrained SAE that fires as often as asked for, at its best scale.
 
     Threshold, mean row and scale come from about 2^23 / width rows of the source; nothing else is learned.
@@ -76,11 +42,12 @@ def random_sae(source: Activations, *, width: int, l0: float, seed: int) -> Plai
     mean, decoder = x.mean(dim=0), _random_decoder(width, source.d_model, seed)
     before = ((x - mean) @ decoder.T).flatten()
     silent = before.numel() - max(1, round(l0 * rows))
-    threshold = float(before.kthvalue(max(1, silent)).values)
-    plain = PlainSAE(decoder.T.contiguous(), decoder, torch.zeros(width), mean, threshold)
-    back = plain.decode(plain.encode(x)) - mean
-    scale = float((back * (x - mean)).sum() / back.square().sum().clamp(min=1e-12))
-    return PlainSAE(plain.W_enc, decoder, plain.b_enc, mean, threshold, scale=scale)
+    threshold = before.kthvalue(max(1, silent)).values
+    z = torch.where(before > threshold, before, 0.0).reshape(len(x), width)
+    back = z @ decoder
+    scale = (back * (x - mean)).sum() / back.square().sum().clamp(min=1e-12)
+    bars = (threshold * scale).expand(width).clone()
+    return Sae(decoder * scale, decoder, torch.zeros(width), mean, "jumprelu", max(1, round(l0)), bars)
 
 
 def frozen_decoder_sae(
@@ -92,7 +59,7 @@ def frozen_decoder_sae(
     steps: int = 500,
     batch: int = 512,
     lr: float = 3e-3,
-) -> PlainSAE:
+) -> Sae:
     """Returns a TopK SAE whose encoder was trained on a random decoder that was not.
 
     Args:
@@ -111,18 +78,18 @@ def frozen_decoder_sae(
         raise SpecError(f"k {k} does not fit {width} latents", "choose 1 <= k <= width")
     batches = source.batches(batch, seed=seed)
     mean, decoder = next(batches).mean(dim=0), _random_decoder(width, source.d_model, seed)
-    sae = PlainSAE(
-        decoder.T.clone().requires_grad_(), decoder, torch.zeros(width, requires_grad=True), mean, k=k
-    )
-    optimiser = torch.optim.Adam([sae.W_enc, sae.b_enc], lr=lr)
+    encoder, bias = decoder.clone().requires_grad_(), torch.zeros(width, requires_grad=True)
+    optimiser = torch.optim.Adam([encoder, bias], lr=lr)
     for step in range(steps):
-        x = next(batches)
-        loss = (sae.decode(sae.encode(x)) - x).square().sum(dim=1).mean()
+        x = next(batches) - mean
+        top = (x @ encoder.T + bias).topk(k, dim=1)
+        z = torch.zeros(len(x), width).scatter(1, top.indices, top.values.relu())
+        loss = (z @ decoder - x).square().sum(dim=1).mean()
         optimiser.param_groups[0]["lr"] = lr * (1 - step / steps)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    return PlainSAE(sae.W_enc.detach(), decoder, sae.b_enc.detach(), mean, k=k)
+    return Sae(encoder.detach(), decoder, bias.detach(), mean, "topk", k)
 
 
 def _random_decoder(width: int, d_model: int, seed: int) -> Tensor:

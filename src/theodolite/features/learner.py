@@ -14,7 +14,7 @@ from theodolite.features.activity import Activity
 from theodolite.features.config import SaeConfig
 from theodolite.features.descent import Descent, share_of_rate
 from theodolite.features.losses import nested_fvu, per_token, relative_fvu, untied
-from theodolite.features.meta import MetaLearner
+from theodolite.features.meta import MetaLearner, draw_rows
 from theodolite.features.passing import Moment, Pass, forward
 from theodolite.features.pricing import prices
 from theodolite.features.sae import Sae, fresh
@@ -108,17 +108,19 @@ class Learner:
         seen = forward(self.sae, self.config, x, now, self.precision, self.team)
         loss, left = self._main(seen)
         dead = self.firing.dead(self.dead_after)
-        for extra in self._extras(seen, left, dead, now):
+        all_dead = round(self.team.total(len(dead)))
+        for extra in self._extras(seen, left, dead, all_dead, now):
             loss = loss + extra
         if self.meta is not None:
             generator = torch.Generator().manual_seed(1_000_003 * self.config.seed + number)
-            share = share_of_rate(number, self.steps)
-            loss = loss + self.config.meta * self.meta.penalty(self.sae.W_dec, None, generator, share)
+            rows = draw_rows(self.sae.W_dec, generator)
+            self.meta.learn(rows, share_of_rate(number, self.steps))
+            loss = loss + self.config.meta * self.meta.penalty(rows)
         loss.backward()
         l0 = self._remember(seen, number)
         self.descent.step(share_of_rate(number, self.steps))
         fvu = float(self.team.averaged(per_token(left)))
-        return Progress(fvu, l0, round(self.team.total(len(dead))))
+        return Progress(fvu, l0, all_dead)
 
     def finished(self) -> Sae:
         """Returns the SAE as it stands, for raw activations."""
@@ -186,7 +188,7 @@ class Learner:
             loss = loss + self.config.multi_topk * wide
         return loss, lefts[-1].detach()
 
-    def _extras(self, seen: Pass, left: Tensor, dead: Tensor, now: Moment) -> Iterator[Tensor]:
+    def _extras(self, seen: Pass, left: Tensor, dead: Tensor, all_dead: int, now: Moment) -> Iterator[Tensor]:
         sae, c = self.sae, self.config
         if c.architecture == "relu":
             yield self.penalty * seen.z.sum() / len(seen.x)
@@ -198,7 +200,6 @@ class Learner:
             yield self.penalty * (cost * on).sum() / len(seen.x)
         if isinstance(c.tie, float) and c.tie:
             yield c.tie * untied(sae.encoder, sae.W_dec) * (sae.width / c.width)
-        all_dead = round(self.team.total(len(dead)))
         if c.auxk and all_dead:
             yield c.auxk * self._revival(seen, left, dead, min(all_dead, max(1, sae.d_model // 2)))
 

@@ -16,7 +16,7 @@ from theodolite.features.sae import Sae, fresh
 from theodolite.features.selecting import PreActivations, select_top
 from theodolite.features.sparse import encode
 
-__all__ = ["Composition", "MetaLearner", "compose", "compositions"]
+__all__ = ["Composition", "MetaLearner", "compose", "compositions", "draw_rows"]
 
 ROWS = 1024
 """Decoder rows that the joint penalty looks at in one step."""
@@ -29,34 +29,31 @@ class MetaLearner:
         self.sae = fresh("topk", width, d_model, k, tied=False, seed=seed)
         self.descent = Descent(self.sae, lr)
 
-    def penalty(
-        self,
-        W_dec: Float[Tensor, "width d_model"],
-        weights: Float[Tensor, "width"] | None,
-        generator: torch.Generator,
-        rate: float,
-    ) -> Float[Tensor, ""]:
-        """Learns from a draw of the decoder rows, and returns the share of them that it explains.
-
-        Args:
-            W_dec: the primary's decoder; the penalty has a gradient to it, and none to the meta-SAE.
-            weights: in proportion to which rows are drawn; None draws all alike.
-            generator: of the draw.
-            rate: the step's share of the greatest learning rate.
-        """
-        n = len(W_dec)
-        chances = torch.ones(n) if weights is None else weights.cpu() + 1e-9
-        picked = torch.multinomial(chances, min(ROWS, n), generator=generator).to(W_dec.device)
-        rows = W_dec[picked]
+    def learn(self, rows: Float[Tensor, "rows d_model"], rate: float) -> None:
+        """Takes one step on decoder rows; `rate` is the step's share of the greatest learning rate."""
         unexplained, _ = _unexplained(self.sae, rows.detach())
         unexplained.backward()
         self.descent.step(rate)
+
+    def penalty(self, rows: Float[Tensor, "rows d_model"]) -> Float[Tensor, ""]:
+        """Returns the share of the rows that it explains, with a gradient to them and none to itself."""
         for parameter in self.sae.parameters():
             parameter.requires_grad_(False)
         share, size = _unexplained(self.sae, rows)
         for parameter in self.sae.parameters():
             parameter.requires_grad_(True)
         return 1 - share / size
+
+
+def draw_rows(
+    W_dec: Float[Tensor, "width d_model"],
+    generator: torch.Generator,
+    weights: Float[Tensor, "width"] | None = None,
+) -> Float[Tensor, "rows d_model"]:
+    """Returns up to `ROWS` decoder rows, drawn in proportion to the weights, or all alike."""
+    n = len(W_dec)
+    chances = torch.ones(n) if weights is None else weights.cpu() + 1e-9
+    return W_dec[torch.multinomial(chances, min(ROWS, n), generator=generator).to(W_dec.device)]
 
 
 def _unexplained(sae: Sae, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,7 +95,7 @@ def compose(
     generator = torch.Generator().manual_seed(seed)
     rows = W_dec.detach()
     for i in range(steps):
-        learner.penalty(rows, firing_mass, generator, min(1.0, 5 * (steps - i) / steps))
+        learner.learn(draw_rows(rows, generator, firing_mass), min(1.0, 5 * (steps - i) / steps))
     with torch.no_grad():
         left, size = _unexplained(learner.sae, rows)
     return learner.sae, float(1 - left / size)

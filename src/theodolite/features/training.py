@@ -96,11 +96,7 @@ def _train(
     saved = time.monotonic()
     batches = source.batches(batch, seed=run.seed, start=done)
     for number, x in zip(range(done, run.steps), batches, strict=False):
-        if not bool(torch.isfinite(x).all()):
-            row = int((~torch.isfinite(x)).any(1).nonzero()[0])
-            raise DataError(
-                f"activation {number * batch + row} holds NaN or an infinity", "leave such tokens out"
-            )
+        _check_finite(x, number * batch)
         last = [learner.step(x, number) for learner in learners]
         if told is not None and team.first:
             told(number + 1, run.steps, last)
@@ -129,14 +125,18 @@ def working_threads(run: Run, configs: Sequence[SaeConfig], d_model: int) -> Ite
 def _first_moments(source: Activations, run: Run, batch: int) -> tuple[Float[Tensor, "d_model"], float]:
     few = max(1, FIRST_TOKENS // batch)
     x = torch.cat(list(islice(source.batches(batch, seed=run.seed), few)))
-    if not bool(torch.isfinite(x).all()):
-        row = int((~torch.isfinite(x)).any(1).nonzero()[0])
-        raise DataError(f"activation {row} holds NaN or an infinity", "leave such tokens out")
+    _check_finite(x, 0)
     mean = x.double().mean(0)
     scale = float((x.double() - mean).square().sum(1).mean().sqrt())
     if scale <= 1e-12 * max(1.0, float(mean.norm())):
         raise DataError("the activations do not vary", "take another hook, or other texts")
     return mean.float(), scale
+
+
+def _check_finite(x: Float[Tensor, "tokens d_model"], before: int) -> None:
+    if not bool(torch.isfinite(x).all()):
+        row = before + int((~torch.isfinite(x)).any(1).nonzero()[0])
+        raise DataError(f"activation {row} holds NaN or an infinity", "leave such tokens out")
 
 
 def _facts(configs: Sequence[SaeConfig], run: Run, source: Activations) -> dict[str, Any]:

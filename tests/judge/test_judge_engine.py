@@ -62,7 +62,7 @@ def test_engines_have_names(monkeypatch):
 ON_RAY = """
 import sys, warnings
 warnings.simplefilter("ignore")
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 import os
 from pathlib import Path
 from mock_judges import honest, row
@@ -92,7 +92,7 @@ def test_a_cluster_of_two_workers_says_the_same(tmp_path):
     pytest.importorskip("ray")
     pytest.importorskip("inspect_ai")
     pytest.importorskip("openai")
-    code = ON_RAY.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "ledger"))
+    code = ON_RAY.format(tests=[str(p) for p in Path(__file__).parents[:2]], folder=str(tmp_path / "ledger"))
     quiet = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "PYTHONWARNINGS": "ignore",

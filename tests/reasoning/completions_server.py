@@ -1,10 +1,9 @@
 """An OpenAI-compatible server on loopback with the project's runner behind it: completions and chat."""
 
-import json
 import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from loopback import answering
 from theodolite.targets import Turn
 from theodolite.targets.runner import Sampling
 
@@ -14,37 +13,17 @@ def serving(runner, restarts=False):
     """Yields the base URL and the list of requests; a server that restarts ignores a begun turn."""
     requests, one_at_a_time = [], threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(path, headers, body):
+        requests.append({"path": path, **body})
+        prompt = body["prompt"] if "prompt" in body else chat_prompt(runner, body, restarts)
+        heat = body.get("temperature") or 0.0
+        sampling = Sampling(body.get("max_tokens") or 16, heat, seed=body.get("seed") or 0)
+        with one_at_a_time:
+            said = runner.generate([prompt], sampling)[0]
+        return 200, reply(path, body["model"], said)
 
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            requests.append({"path": self.path, **body})
-            prompt = body["prompt"] if "prompt" in body else chat_prompt(runner, body, restarts)
-            heat = body.get("temperature") or 0.0
-            sampling = Sampling(body.get("max_tokens") or 16, heat, seed=body.get("seed") or 0)
-            with one_at_a_time:
-                said = runner.generate([prompt], sampling)[0]
-            data = json.dumps(reply(self.path, body["model"], said)).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", requests
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(answer) as url:
+        yield url, requests
 
 
 def chat_prompt(runner, body, restarts):

@@ -37,6 +37,8 @@ def settings(k: int, width: int) -> dict[str, dict[str, Any]]:
         "jumprelu, smooth": jump | {"smooth": 0.5},
         "topk, joint meta-SAE": {"meta": 0.05},
         "topk, no auxk": {"auxk": 0.0},
+        "topk, auxk on all tokens": {"extra_every": 1},
+        "topk, multi-topk on all tokens": {"multi_topk": 0.125, "extra_every": 1},
     }
     for tie in (0.1, 0.5, 2.0, "hard"):
         found[f"topk, tie {tie}"] = {"tie": tie}

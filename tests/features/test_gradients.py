@@ -28,7 +28,8 @@ def learner(**settings):
 
 
 def sparse_gradients(made, x, number=99):
-    now = made._moment(x, number)
+    x, extra = made._in_order(x)
+    now = made._moment(x, number, extra)
     seen = forward(made.sae, made.config, x, now, torch.float32)
     loss, left = made._main(seen)
     dead = made.firing.dead(made.dead_after)
@@ -74,14 +75,17 @@ def test_batchtopk_and_matryoshka(x):
     assert_equal_gradients(made, x, loss)
 
 
-@pytest.mark.parametrize("architecture", ["topk", "batchtopk"])
-def test_multi_topk_reaches_the_encoder_through_all_4k(x, architecture):
-    made = learner(architecture=architecture, multi_topk=0.125)
+@pytest.mark.parametrize(
+    ("architecture", "every"), [("topk", 1), ("topk", 2), ("batchtopk", 1), ("batchtopk", 3)]
+)
+def test_multi_topk_reaches_the_encoder_through_all_4k(x, architecture, every):
+    made = learner(architecture=architecture, multi_topk=0.125, extra_every=every)
     choose = dense.top if architecture == "topk" else dense.top_of_batch
 
     def loss(p, x):
         y = dense.pre_activations(p, x)
-        return dense.fvu(p, choose(y, K), x, [M]) + dense.fvu(p, choose(y, 4 * K), x, [M]) / 8
+        wide = dense.fvu(p, choose(y, 4 * K)[::every], x[::every], [M])
+        return dense.fvu(p, choose(y, K), x, [M]) + wide / 8
 
     assert_equal_gradients(made, x, loss)
     p = dense.parameters(made.sae)
@@ -125,8 +129,9 @@ def test_jumprelu_has_the_straight_through_gradients_of_its_paper(x):
     assert_equal_gradients(made, x, loss)
 
 
-def test_auxk_moves_the_encoders_of_dead_latents_with_negative_pre_activations(x):
-    made = learner(auxk=0.5, dead_after=10)
+@pytest.mark.parametrize("every", [1, 2])
+def test_auxk_moves_the_encoders_of_dead_latents_with_negative_pre_activations(x, every):
+    made = learner(auxk=0.5, dead_after=10, extra_every=every)
     dead = torch.arange(60, M)
     with torch.no_grad():
         made.sae.b_enc[dead] = -3.0
@@ -139,7 +144,8 @@ def test_auxk_moves_the_encoders_of_dead_latents_with_negative_pre_activations(x
         best = torch.topk(y[:, dead], D // 2, dim=1).indices
         reached = (x - p["b_dec"].detach()) @ p["encoder"][dead].T + p["b_enc"][dead]
         help_ = torch.zeros_like(reached).scatter(1, best, 1.0) * reached
-        aux = (help_ @ p["W_dec"][dead] - left).square().sum() / left.square().sum()
+        miss = (help_ @ p["W_dec"][dead] - left)[::every]
+        aux = miss.square().sum() / left[::every].square().sum()
         return dense.fvu(p, z, x, [M]) + 0.5 * aux
 
     assert_equal_gradients(made, x, loss)
@@ -150,7 +156,7 @@ def test_auxk_moves_the_encoders_of_dead_latents_with_negative_pre_activations(x
 def test_leaky_smooth_threshold(x):
     made = learner(architecture="jumprelu", sparsity=0.0, smooth=0.1)
     made.spread = 1.0
-    s = made._moment(x, 0).smooth
+    s = made._moment(x, 0, len(x)).smooth
     assert s == pytest.approx(0.1)
 
     def loss(p, x):

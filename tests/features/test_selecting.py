@@ -122,6 +122,16 @@ def test_ties_and_equal_rows_are_selected_once():
     assert all(len(set(row.tolist())) == 11 for row in places)
 
 
+@pytest.mark.parametrize("width", [300, 40])
+def test_the_inner_greatest_come_first(width):
+    scores = torch.randn(70, width, generator=torch.Generator().manual_seed(3))
+    for kernels in (cpu, twin):
+        places, values = kernels.top_of_rows(scores, 20, 5)
+        assert torch.equal(values, scores.gather(1, places.long()))
+        for found, k in ((values, 20), (values[:, :5], 5)):
+            assert torch.equal(found.sort(1).values, torch.topk(scores, k, dim=1).values.sort(1).values)
+
+
 def test_no_rare_latent_is_charged_more_and_no_common_one_less_than_the_floor():
     firing = torch.cat([torch.full((50,), 1e-4), torch.full((50,), 0.02), torch.full((5,), 0.6)])
     c = prices(Price(), firing, 64, float(firing.sum()))

@@ -24,6 +24,7 @@ from theodolite.audit.match import match_control
 from theodolite.audit.opening import Opened, open_control, open_subject
 from theodolite.audit.plan import Planned, plan
 from theodolite.audit.store import Store
+from theodolite.audit.threads import working_threads
 from theodolite.core import (
     Audit,
     AuditSpec,
@@ -100,7 +101,12 @@ def run_audit(
     """
     began, clock = datetime.now(UTC), time.monotonic()
     spec, subject, control = prepared.spec, prepared.subject, prepared.control
-    with Store(directory, _identity(prepared)) as store, open_judges(spec, directory) as judges:
+    models = [o.facts.model for o in (subject, control) if o is not None and o.facts.model is not None]
+    with (
+        Store(directory, _identity(prepared)) as store,
+        open_judges(spec, directory) as judges,
+        working_threads(models),
+    ):
         match = _match(subject, control, store, progress)
         outcomes = [_examine(p, prepared, judges.first, store, progress) for p in prepared.planned]
         _compare(outcomes, spec.alpha)

@@ -63,6 +63,16 @@ class Code:
         counts[1:] = torch.bincount(self.rows[places], minlength=self.tokens)
         return Code(counts.cumsum(0), self.indices[places], self.width), places
 
+    def followed_by(self, other: "Code") -> "Code":
+        """Returns the code of these tokens and then those."""
+        offsets = torch.cat([self.offsets, other.offsets[1:] + self.entries])
+        return Code(offsets, torch.cat([self.indices, other.indices]), self.width)
+
+    def first(self, tokens: int) -> "Code":
+        """Returns the code of the first tokens alone."""
+        offsets = self.offsets[: tokens + 1]
+        return Code(offsets, self.indices[: int(offsets[-1])], self.width)
+
     def dense(self, values: Float[Tensor, "entries"]) -> Float[Tensor, "tokens width"]:
         """Returns the code as a matrix; for small batches and for tests."""
         out = values.new_zeros(self.tokens, self.width)

@@ -104,11 +104,12 @@ class Learner:
             number: of the step, from 0; annealing and learning rate depend on it.
         """
         x = x.chunk(self.team.slices)[self.team.slice] / self.scale
-        now = self._moment(x, number)
-        seen = forward(self.sae, self.config, x, now, self.precision, self.team)
-        loss, left = self._main(seen)
         dead = self.firing.dead(self.dead_after)
         all_dead = round(self.team.total(len(dead)))
+        x, extra = self._in_order(x) if all_dead or self.config.multi_topk else (x, len(x))
+        now = self._moment(x, number, extra)
+        seen = forward(self.sae, self.config, x, now, self.precision, self.team)
+        loss, left = self._main(seen)
         for extra in self._extras(seen, left, dead, all_dead, now):
             loss = loss + extra
         if self.meta is not None:
@@ -159,7 +160,15 @@ class Learner:
         self.penalty, self.size, self.bar, self.spread, self.first_l0 = numbers
         self.firing.batches = int(batches)
 
-    def _moment(self, x: Tensor, number: int) -> Moment:
+    def _in_order(self, x: Tensor) -> tuple[Tensor, int]:
+        """Returns the tokens with those for extra losses first, and how many these are."""
+        # Counted over the whole batch, so that processes that share it choose the tokens that one would.
+        chosen = (
+            torch.arange(len(x), device=x.device) + self.team.slice * len(x)
+        ) % self.config.extra_every == 0
+        return x[torch.argsort(~chosen, stable=True)], int(chosen.sum())
+
+    def _moment(self, x: Tensor, number: int, extra: int) -> Moment:
         c = self.config
         annealed = min(1.0, number / max(1, round(c.anneal * self.steps)))
         k = c.k if c.k_start is None else round(c.k_start + (c.k - c.k_start) * annealed)
@@ -168,7 +177,7 @@ class Learner:
                 x[:256] - self.sae.b_dec.detach(), self.sae.encoder.detach(), self.sae.b_enc.detach()
             )
             self.spread = self.team.total(float(next(some.slices()).std())) / self.team.shards
-        return Moment(k, c.smooth * self.spread * (1 - annealed), self._charge(number))
+        return Moment(k, c.smooth * self.spread * (1 - annealed), self._charge(number), extra)
 
     def _charge(self, number: int) -> Charge | None:
         price = self.config.price
@@ -184,7 +193,9 @@ class Learner:
         prefixes = [min(max(end - self.offset, 0), self.sae.width) for end in ends]
         loss, lefts = nested_fvu(seen.code, seen.z, self.sae.W_dec, seen.x, prefixes, team=self.team)
         if seen.rest is not None:
-            wide, _ = nested_fvu(*seen.rest, self.sae.W_dec, seen.x, prefixes, lefts, self.team)
+            some = [left[: seen.extra] for left in lefts]
+            x = seen.x[: seen.extra]
+            wide, _ = nested_fvu(*seen.rest, self.sae.W_dec, x, prefixes, some, self.team)
             loss = loss + self.config.multi_topk * wide
         return loss, lefts[-1].detach()
 
@@ -204,7 +215,8 @@ class Learner:
             yield c.auxk * self._revival(seen, left, dead, min(all_dead, max(1, sae.d_model // 2)))
 
     def _revival(self, seen: Pass, left: Tensor, dead: Tensor, k: int) -> Tensor:
-        sae, x, team = self.sae, seen.x.detach(), self.team
+        sae, team = self.sae, self.team
+        x, left = seen.x.detach()[: seen.extra], left[: seen.extra]
         if team.shards == 1 and len(dead) <= DENSE * k:
             return relative_fvu(reached(x, sae.encoder, sae.b_enc, sae.W_dec, dead, k), -left, team)
         y = PreActivations(x, sae.encoder.detach(), sae.b_enc.detach(), self.precision, dead)

@@ -36,6 +36,8 @@ class Moment:
     """Scale of the leaky smooth threshold, in pre-activations; 0 once it is annealed."""
     charge: Charge | None
     """What latents cost, once prices hold."""
+    extra: int
+    """So many tokens, the first ones, are those on which the extra losses are taken."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Pass:
     z: Float[Tensor, "entries"]
     """Its activations."""
     rest: tuple[Code, Tensor] | None
-    """The others of the 4k greatest with their activations, where the multi-TopK loss wants them."""
+    """Of the tokens for extra losses, the others of the 4k greatest, where the multi-TopK loss wants them."""
+    extra: int
+    """So many tokens, the first ones, are those on which the extra losses are taken."""
 
     @property
     def on(self) -> Bool[Tensor, "entries"]:
@@ -79,17 +83,15 @@ def forward(
     """
     centred = x - sae.b_dec
     y = PreActivations(centred.detach(), sae.encoder.detach(), sae.b_enc.detach(), precision)
-    code, chosen = _select(sae, config, y, now, team)
     rest = None
     if config.multi_topk:
-        rank = chosen if now.charge is None else now.charge.entry_rank(code, chosen)
-        keep = _kept(config, code, rank, now.k, team)
-        others, places = code.where(~keep)
-        rest = others, _values(sae, config, others, chosen[places], centred, now.smooth, team)[1]
-        code, places = code.where(keep)
-        chosen = chosen[places]
+        code, chosen, others, theirs = _select_twice(config, y, now, team)
+        few = centred[: now.extra]
+        rest = others, _values(sae, config, others, theirs, few, now.smooth, team)[1]
+    else:
+        code, chosen = _select(sae, config, y, now, team)
     chosen, z = _values(sae, config, code, chosen, centred, now.smooth, team)
-    return Pass(centred, code, chosen, z, rest)
+    return Pass(centred, code, chosen, z, rest, now.extra)
 
 
 def _values(
@@ -100,12 +102,33 @@ def _values(
     return chosen, activation(sae, config, code, chosen, smooth)
 
 
-def _kept(config: SaeConfig, code: Code, rank: Tensor, k: int, team: Team) -> Bool[Tensor, "entries"]:
-    """Returns which of the 4k greatest are among the k greatest."""
+def _select_twice(
+    config: SaeConfig, y: PreActivations, now: Moment, team: Team
+) -> tuple[Code, Tensor, Code, Tensor]:
+    """Returns what is on, and of the tokens for extra losses the others of the 4k greatest.
+
+    Both come from one product with the encoder.
+    """
     if config.architecture == "topk":
-        return narrowed(code, rank, k, team)
-    bar = team.batch_bar(rank, k * code.tokens)
-    return greatest(rank, k * code.tokens) if bar is None else rank >= bar
+        extra, plain = y.split(now.extra)
+        wide, chosen = select_top(extra, 4 * now.k, now.charge, team, inner=now.k)
+        keep, both = narrowed(wide, _rank(wide, chosen, now), now.k, team), wide
+        if len(plain.x):
+            rest, theirs = select_top(plain, now.k, now.charge, team)
+            both, chosen = wide.followed_by(rest), torch.cat([chosen, theirs])
+            keep = torch.cat([keep, torch.ones_like(theirs, dtype=torch.bool)])
+    else:
+        both, chosen = select_top_of_batch(y, 4 * now.k, now.charge, team)
+        wide, rank = both.first(now.extra), _rank(both, chosen, now)
+        bar = team.batch_bar(rank, now.k * both.tokens)
+        keep = greatest(rank, now.k * both.tokens) if bar is None else rank >= bar
+    others, places = wide.where(~keep[: wide.entries])
+    code, kept = both.where(keep)
+    return code, chosen[kept], others, chosen[places]
+
+
+def _rank(code: Code, chosen: Tensor, now: Moment) -> Tensor:
+    return chosen if now.charge is None else now.charge.entry_rank(code, chosen)
 
 
 def activation(
@@ -122,13 +145,11 @@ def activation(
 
 
 def _select(sae: Sae, config: SaeConfig, y: PreActivations, now: Moment, team: Team) -> Selection:
-    # What also feeds the 4k loss is taken from the 4k greatest, so the encoder is multiplied once.
-    k = min(4 * now.k if config.multi_topk else now.k, config.width)
     match config.architecture:
         case "topk":
-            return select_top(y, k, now.charge, team)
+            return select_top(y, now.k, now.charge, team)
         case "batchtopk":
-            return select_top_of_batch(y, k, now.charge, team)
+            return select_top_of_batch(y, now.k, now.charge, team)
         case "jumprelu":
             margin = CUT * now.smooth if now.smooth else config.bandwidth / 2
             return select_above(y, sae.threshold.detach() - margin)

@@ -1,10 +1,10 @@
 """Which latents are on: exact selection from the pre-activations, a slice of tokens at a time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from theodolite.features.code import Code
@@ -84,6 +84,10 @@ class PreActivations:
             else:
                 yield torch.addmm(bias, part, narrow.T, out=buffer[: len(part)])
 
+    def split(self, tokens: int) -> tuple["PreActivations", "PreActivations"]:
+        """Returns those of the first tokens, and those of the others."""
+        return replace(self, x=self.x[:tokens]), replace(self, x=self.x[tokens:])
+
     def values(self, code: Code) -> Float[Tensor, "entries"]:
         """Returns the entries' pre-activations, computed one by one."""
         products = kernels_for(self.x.device).sampled(code, self.x, self.encoder)
@@ -94,20 +98,23 @@ class PreActivations:
         return code, chosen if self.precision == torch.float32 else self.values(code)
 
 
-def select_top(y: PreActivations, k: int, charge: Charge | None = None, team: Team = ALONE) -> Selection:
+def select_top(
+    y: PreActivations, k: int, charge: Charge | None = None, team: Team = ALONE, *, inner: int = 0
+) -> Selection:
     """Returns each token's k greatest positive pre-activations; with a knapsack, as many as k units buy.
 
-    Where shards hold the latents, the k are of all of them, and each returns its own.
+    The `inner` greatest of a token come first. Where shards hold the latents, the k are of all of them, and
+    each returns its own.
     """
     kernels = kernels_for(y.x.device)
     here = min(k, y.width)
     places, values = [], []
     for part in y.slices():
         if charge is None:
-            best, rank = kernels.top_of_rows(part, here)
+            best, rank = kernels.top_of_rows(part, here, inner)
         else:
             room = min(4 * k, y.width) if charge.knapsack else here
-            best, rank = kernels.top_of_rows(charge.rank(part), room)
+            best, rank = kernels.top_of_rows(charge.rank(part), room, inner)
             if charge.knapsack:
                 rank = _affordable(best, rank, charge.cost, k)
         places.append(best)
@@ -158,24 +165,17 @@ def select_top_of_batch(
     return (code, y.values(code)) if charge is not None else y.selection(code, rank[kept])
 
 
-def narrowed(code: Code, y: Float[Tensor, "entries"], k: int, team: Team = ALONE) -> Tensor:
-    """Returns which entries are among the k greatest of their token."""
-    counts = code.offsets.diff()
-    most = int(counts.max())
-    if most <= k and team.shards == 1:
-        return torch.ones_like(y, dtype=torch.bool)
-    full = code.entries == most * code.tokens
+def narrowed(code: Code, y: Float[Tensor, "entries"], k: int, team: Team = ALONE) -> Bool[Tensor, "entries"]:
+    """Returns which entries are among the k greatest of their token, where each shard's k come first."""
     rows = code.rows.long()
     place = torch.arange(code.entries, device=y.device) - code.offsets[:-1][rows]
-    table = y.view(-1, most) if full else y.new_full((code.tokens, most), -torch.inf)
-    if not full:
-        table[rows, place] = y
+    if team.shards == 1:
+        return place < k
+    table = y.new_full((code.tokens, k), -torch.inf)
+    here = place < k
+    table[rows[here], place[here]] = y[here]
     bar = team.row_bar(table, k)
-    if bar is not None:
-        return y >= bar[rows, 0]
-    best, _ = kernels_for(y.device).top_of_rows(table, k)
-    chosen = torch.zeros_like(table, dtype=torch.bool).scatter_(1, best.long(), True)
-    return chosen.flatten() if full else chosen[rows, place]
+    return here if bar is None else here & (y >= bar[rows, 0])
 
 
 def select_above(y: PreActivations, bar: Float[Tensor, "width"]) -> Selection:

@@ -32,15 +32,15 @@ LEAST_ROWS = 32
 """Below so many rows a thread is not worth its start."""
 
 
-def top_of_rows(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def top_of_rows(scores: Tensor, k: int, inner: int = 0) -> tuple[Tensor, Tensor]:
     """See `twin.top_of_rows`."""
     tokens, width = scores.shape
     if k > width // 4:
-        values, places = torch.topk(scores, k, dim=1, sorted=False)
+        values, places = torch.topk(scores, k, dim=1, sorted=inner > 0)
         return places.int(), values
     places = np.empty((tokens, k), np.int32)
     values = np.empty((tokens, k), np.float32)
-    _share(loops.top_of_rows, tokens, scores.numpy(), k, places, values)
+    _share(loops.top_of_rows, tokens, scores.numpy(), k, inner, places, values)
     return torch.from_numpy(places), torch.from_numpy(values)
 
 

@@ -100,7 +100,7 @@ def _below_k(row, k, held, where):
 
 
 @_compiled
-def top_of_rows(first, last, scores, k, places, values):
+def top_of_rows(first, last, scores, k, inner, places, values):
     room = 6 * k + BLOCK
     held, where = np.empty(room, np.float32), np.empty(room, np.int32)
     guess = np.float32(np.inf)
@@ -111,6 +111,8 @@ def top_of_rows(first, last, scores, k, places, values):
         for i in range(count, k):  # only where scores are infinite or NaN
             held[i], where[i] = LEAST, i
         _keep_greatest(held, where, max(count, k), k)
+        if inner:
+            _keep_greatest(held, where, k, inner)
         least = held[0]
         for i in range(k):
             places[n, i], values[n, i] = where[i], held[i]

@@ -20,10 +20,10 @@ __all__ = [
 
 
 def top_of_rows(
-    scores: Float[Tensor, "tokens width"], k: int
+    scores: Float[Tensor, "tokens width"], k: int, inner: int = 0
 ) -> tuple[Int[Tensor, "tokens k"], Float[Tensor, "tokens k"]]:
-    """Returns the places and the values of each row's k greatest scores, in no order."""
-    values, places = torch.topk(scores, k, dim=1, sorted=False)
+    """Returns the places and the values of each row's k greatest scores, the `inner` greatest first."""
+    values, places = torch.topk(scores, k, dim=1, sorted=inner > 0)
     return places.int(), values
 
 

@@ -1,6 +1,6 @@
 """How many threads the models of an audit are worth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from theodolite.core import ModelFacts
@@ -12,7 +12,7 @@ SMALL = 20_000_000
 
 
 @contextmanager
-def working_threads(models: Sequence[ModelFacts]) -> Iterator[None]:
+def working_threads(models: Sequence[ModelFacts]) -> Generator[None]:
     """Uses one thread of torch while only small models are at work, and as many as before afterwards."""
     if not models or any(model.n_parameters >= SMALL for model in models):
         yield

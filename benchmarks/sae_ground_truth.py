@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 FIGURES = ("f1", "mcc", "fvu", "l0", "bits", "dead", "always_on", "max_frequency", "absorbed", "untied")
+BATCH = 256
 FORMS = ("log", "plain-log", "odds", "root")
 
 
@@ -37,8 +38,8 @@ def settings(k: int, width: int) -> dict[str, dict[str, Any]]:
         "jumprelu, smooth": jump | {"smooth": 0.5},
         "topk, joint meta-SAE": {"meta": 0.05},
         "topk, no auxk": {"auxk": 0.0},
-        "topk, auxk on all tokens": {"extra_every": 1},
-        "topk, multi-topk on all tokens": {"multi_topk": 0.125, "extra_every": 1},
+        "topk, auxk on half the tokens": {"extra_tokens": BATCH // 2},
+        "topk, multi-topk on half the tokens": {"multi_topk": 0.125, "extra_tokens": BATCH // 2},
     }
     for tie in (0.1, 0.5, 2.0, "hard"):
         found[f"topk, tie {tie}"] = {"tie": tie}
@@ -98,7 +99,7 @@ def one(name: str, seed: int, world: str, tokens: int, k: int, width: int) -> di
         sae = frozen_decoder_sae(source, width=width, k=k, seed=seed)
     else:
         config = SaeConfig(**settings(k, width)[name], seed=seed)
-        trained = train([config], source, Run(tokens=tokens, batch=256, seed=seed, threads=1))
+        trained = train([config], source, Run(tokens=tokens, batch=BATCH, seed=seed, threads=1))
         sae = trained[0].sae
         extra = {"untied": measure(sae, source, seed=7)[0].untied}
     report = evaluate(sae, source, rows=50_000)

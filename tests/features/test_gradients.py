@@ -79,7 +79,7 @@ def test_batchtopk_and_matryoshka(x):
     ("architecture", "every"), [("topk", 1), ("topk", 2), ("batchtopk", 1), ("batchtopk", 3)]
 )
 def test_multi_topk_reaches_the_encoder_through_all_4k(x, architecture, every):
-    made = learner(architecture=architecture, multi_topk=0.125, extra_every=every)
+    made = learner(architecture=architecture, multi_topk=0.125, extra_tokens=N // every)
     choose = dense.top if architecture == "topk" else dense.top_of_batch
 
     def loss(p, x):
@@ -131,7 +131,7 @@ def test_jumprelu_has_the_straight_through_gradients_of_its_paper(x):
 
 @pytest.mark.parametrize("every", [1, 2])
 def test_auxk_moves_the_encoders_of_dead_latents_with_negative_pre_activations(x, every):
-    made = learner(auxk=0.5, dead_after=10, extra_every=every)
+    made = learner(auxk=0.5, dead_after=10, extra_tokens=N // every)
     dead = torch.arange(60, M)
     with torch.no_grad():
         made.sae.b_enc[dead] = -3.0

@@ -13,7 +13,7 @@ from theodolite.features.team import joined_team
 CONFIGS = {
     "topk": SaeConfig(width=96, k=6, tie=0.3, dead_after=3000),
     "topk, everything": SaeConfig(
-        width=96, k=6, multi_topk=0.125, matryoshka=(20, 60), price=Price(gamma=1.0)
+        width=96, k=6, multi_topk=0.125, matryoshka=(20, 60), price=Price(gamma=1.0), extra_tokens=100
     ),
     "batchtopk": SaeConfig(width=96, k=6, architecture="batchtopk"),
     "jumprelu": SaeConfig(width=96, k=6, architecture="jumprelu", price=Price()),

@@ -35,8 +35,9 @@ class SaeConfig(Record):
     """Weight of the loss of the 4k greatest latents beside that of the k greatest (1/8 in the original)."""
     auxk: float = Field(0.25, ge=0)
     """Weight of the loss by which dead latents reconstruct what is left over."""
-    extra_every: int = Field(2, ge=1)
-    """The losses of `multi_topk` and `auxk` are taken on every so-manieth token of a batch; 1: on all."""
+    extra_tokens: int = Field(2048, ge=1)
+    """Of a batch, the losses of `multi_topk` and `auxk` are taken on every second, third, ... token, so that
+    these are at most so many."""
     dead_after: int | None = Field(None, ge=1)
     """Tokens without firing after which a latent counts as dead, by default 50 times the width."""
     k_start: int | None = Field(None, ge=1)

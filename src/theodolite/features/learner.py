@@ -162,10 +162,12 @@ class Learner:
 
     def _in_order(self, x: Tensor) -> tuple[Tensor, int]:
         """Returns the tokens with those for extra losses first, and how many these are."""
+        every = -(-len(x) * self.team.slices // self.config.extra_tokens)
+        if every == 1:
+            return x, len(x)
         # Counted over the whole batch, so that processes that share it choose the tokens that one would.
-        chosen = (
-            torch.arange(len(x), device=x.device) + self.team.slice * len(x)
-        ) % self.config.extra_every == 0
+        number = torch.arange(len(x), device=x.device) + self.team.slice * len(x)
+        chosen = number % every == 0
         return x[torch.argsort(~chosen, stable=True)], int(chosen.sum())
 
     def _moment(self, x: Tensor, number: int, extra: int) -> Moment:

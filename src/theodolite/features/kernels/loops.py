@@ -85,8 +85,8 @@ def _gather(row, k, bar, held, where):
 
 @_compiled
 def _below_k(row, k, held, where):
-    """Returns a bar that at least k scores exceed: just below the k-th greatest of 4k columns' maxima."""
-    lanes = 4 * k
+    """Returns a bar that at least k scores exceed: just below the k-th greatest of 2k columns' maxima."""
+    lanes = 2 * k
     best = held[:lanes]
     for i in range(lanes):
         best[i] = row[i]
@@ -103,21 +103,15 @@ def _below_k(row, k, held, where):
 def top_of_rows(first, last, scores, k, inner, places, values):
     room = 6 * k + BLOCK
     held, where = np.empty(room, np.float32), np.empty(room, np.int32)
-    guess = np.float32(np.inf)
     for n in range(first, last):
-        count = _gather(scores[n], k, guess, held, where)
-        if count < k:
-            count = _gather(scores[n], k, _below_k(scores[n], k, held, where), held, where)
+        count = _gather(scores[n], k, _below_k(scores[n], k, held, where), held, where)
         for i in range(count, k):  # only where scores are infinite or NaN
             held[i], where[i] = LEAST, i
         _keep_greatest(held, where, max(count, k), k)
         if inner:
             _keep_greatest(held, where, k, inner)
-        least = held[0]
         for i in range(k):
             places[n, i], values[n, i] = where[i], held[i]
-            least = min(least, held[i])
-        guess = least - np.float32(0.25) * abs(least)
 
 
 @_inlined

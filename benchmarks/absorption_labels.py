@@ -4,9 +4,9 @@
 
 The organisms' base reads documents of its own world. At the last word of an entity's name its class and its
 kingdom are known, and class directions exist: probes are checked on held-out entities and on head nouns that
-they never saw. SAEBench's figures are given for a trained SAE, for an untrained one, and for concepts that are
-random groups of eight head nouns, so that no shared direction is to be found; beside them, what `find_pairs`
-flags without labels, with an SAE trained on shuffled coordinates as its own null.
+they never saw. SAEBench's figures are given for a trained SAE, for an untrained one, and for shuffled labels:
+concepts that are random groups of eight head nouns, which share nothing. Beside them, what `find_pairs` flags
+without labels, with an SAE trained on shuffled coordinates as its own null.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from theodolite.features import Run, SaeConfig, train
-from theodolite.features.absorption import find_pairs
+from theodolite.features.absorption import find_pairs, shipped
 from theodolite.features.absorption.labelled import labelled_absorption, logistic_probe
 from theodolite.features.figures import measure
 from theodolite.features.harvest import Tensors
@@ -116,7 +116,7 @@ def flags_of(sae, source):
     figures |= {
         "flagged by weights": int(weights.flagged.sum()),
         "flagged": len(flagged), "refuted by the spread test": int((
-            (pairs.verdict == "similar but not absorbed") & (pairs.probability >= 0.2)).sum()),
+            (pairs.verdict == "similar but not absorbed") & (pairs.probability >= shipped().threshold("tokens"))).sum()),
     }  # fmt: skip
     return figures, flagged
 

@@ -19,16 +19,34 @@ from theodolite.features.absorption.verdicts import flags
 from theodolite.features.worlds import World
 
 NAMES = (
-    "cosine response response_back gap gap_back encoders untied_parent untied_child third ridge ridge_back "
-    "hub_parent hub_child carried carried_back rate_ratio parent_given_child child_given_parent lift written "
-    "spread"
-).split()
+    "cosine",
+    "response",
+    "response_back",
+    "gap",
+    "gap_back",
+    "encoders",
+    "untied_parent",
+    "untied_child",
+    "third",
+    "ridge",
+    "ridge_back",
+    "hub_parent",
+    "hub_child",
+    "carried",
+    "carried_back",
+    "rate_ratio",
+    "parent_given_child",
+    "child_given_parent",
+    "lift",
+    "written",
+    "spread",
+)
 
 
 def table(seed, *, absorbed=30, plain=300, nothing=0):
     """Pairs of which some are absorbed: shared by the decoder, hardly answered by the encoder.
 
-    The parents of `nothing` pairs stand for no feature; their decoder rows look absorbed, their encoders answer more.
+    The parents of `nothing` pairs stand for no feature: their decoders look absorbed, their encoders answer.
     """
     rng = np.random.default_rng(seed)
     n, width = absorbed + plain + nothing, 64

@@ -113,11 +113,10 @@ def flags_of(sae, source):
     pairs = find_pairs(sae, activations=source, seed=3)
     weights = find_pairs(sae, seed=3)
     flagged = pairs.where(pairs.flagged)
-    figures |= {
-        "flagged by weights": int(weights.flagged.sum()),
-        "flagged": len(flagged), "refuted by the spread test": int((
-            (pairs.verdict == "similar but not absorbed") & (pairs.probability >= shipped().threshold("tokens"))).sum()),
-    }  # fmt: skip
+    likely = pairs.probability >= shipped().threshold("tokens")
+    refuted = (pairs.verdict == "similar but not absorbed") & likely
+    figures |= {"flagged by weights": int(weights.flagged.sum()), "flagged": len(flagged)}
+    figures |= {"refuted by the spread test": int(refuted.sum())}
     return figures, flagged
 
 

@@ -1,10 +1,11 @@
 """A world of `sae_lens.synthetic` as sparse rows with its ground truth, written by that library's own Python.
 
-    python absorption_saelens_peer.py OUT.npz SEED ROWS
+    python absorption_saelens_peer.py OUT.npz SEED ROWS plain|compensated
 
 256 features in 96 dimensions: 26 trees of two levels with two to four children a node, half of the parents
-with children that exclude each other. An activation is bias + values @ directions[indices]; `check` holds the
-library's own activations of the first rows.
+with children that exclude each other. `plain` takes rates as the library does by default, a child's being that
+given its parent; `compensated` raises them, so that a parent is seldom on without a child. An activation is
+bias + values @ directions[indices]; `check` holds the library's own activations of the first rows.
 """
 
 import sys
@@ -17,7 +18,7 @@ warnings.filterwarnings("ignore")
 FEATURES, D_MODEL, ROOTS, CHECKED, BATCH = 256, 96, 26, 512, 8192
 
 
-def model(seed: int):
+def model(seed: int, compensated: bool):
     from sae_lens.synthetic import (
         HierarchyConfig,
         OrthogonalizationConfig,
@@ -26,17 +27,18 @@ def model(seed: int):
         ZipfianFiringProbabilityConfig,
     )
 
+    exponent, highest, lowest = (0.4, 0.25, 0.03) if compensated else (0.2, 0.25, 0.1)
     return SyntheticModel(
         SyntheticModelConfig(
             num_features=FEATURES,
             hidden_dim=D_MODEL,
-            firing_probability=ZipfianFiringProbabilityConfig(exponent=0.4, max_prob=0.25, min_prob=0.03),
+            firing_probability=ZipfianFiringProbabilityConfig(exponent, max_prob=highest, min_prob=lowest),
             hierarchy=HierarchyConfig(
                 total_root_nodes=ROOTS,
                 branching_factor=(2, 4),
                 max_depth=2,
                 mutually_exclusive_portion=0.5,
-                compensate_probabilities=True,
+                compensate_probabilities=compensated,
             ),
             orthogonalization=OrthogonalizationConfig(num_steps=100),
             std_firing_magnitudes=0.25,
@@ -48,7 +50,7 @@ def model(seed: int):
 def main() -> None:
     out, seed, rows = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     torch.set_num_threads(1)
-    world = model(seed)
+    world = model(seed, sys.argv[4] == "compensated")
     torch.manual_seed(1_000 + seed)
     counts, indices, values, check = [], [], [], None
     for start in range(0, rows, BATCH):

@@ -96,20 +96,24 @@ class Written:
         return firing.dense().numpy() @ self.directions + self._bias, firing
 
 
-def saelens_world(seed, folder, python):
-    path = folder / f"saelens-world-{seed}.npz"
-    if not path.exists():
-        if python is None:
-            return None
-        folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part.npz")
-        done = subprocess.run(
-            [str(python), str(PEER), str(part), str(seed), "1000000"], capture_output=True, text=True
-        )
-        if done.returncode:
-            raise SystemExit(f"the peer failed: {done.stderr[-2000:]}")
-        part.replace(path)
-    return Written(path)
+def saelens_world(kind):
+    """A world of sae_lens.synthetic with rates `plain` or `compensated`."""
+
+    def build(seed, folder, python):
+        path = folder / f"saelens-world-{kind}-{seed}.npz"
+        if not path.exists():
+            if python is None:
+                return None
+            folder.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(".part.npz")
+            order = [str(python), str(PEER), str(part), str(seed), "1000000", kind]
+            done = subprocess.run(order, capture_output=True, text=True)
+            if done.returncode:
+                raise SystemExit(f"the peer failed: {done.stderr[-2000:]}")
+            part.replace(path)
+        return Written(path)
+
+    return build
 
 
 def changed(name, **change):
@@ -145,7 +149,12 @@ def rare_world():
 
 
 SECTIONS = {
-    "saelens": Section("sae_lens.synthetic, width 256", 0.9, saelens_world),
+    "saelens": Section(
+        "sae_lens.synthetic, width 256, k 4", 0.9, saelens_world("plain"), lambda seed: plain(seed, k=4),
+    ),
+    "saelens-compensated": Section(
+        "sae_lens.synthetic, rates compensated, width 256, k 7", 0.9, saelens_world("compensated"),
+    ),
     "wide-512": Section(
         "absorption-wide, width 512", 0.85, changed("absorption-wide"),
         lambda seed: plain(seed, 512, 12), (0,), tokens=768_000,

@@ -3,8 +3,8 @@
     python absorption_saelens_peer.py OUT.npz SEED ROWS plain|compensated
 
 256 features in 96 dimensions: 26 trees of two levels with two to four children a node, half of the parents
-with children that exclude each other. `plain` takes rates as the library does by default, a child's being that
-given its parent; `compensated` raises them, so that a parent is seldom on without a child. An activation is
+with children that exclude each other. `plain` takes rates as the library does by default, a child's being
+that given its parent; `compensated` raises them, so that a parent is seldom on without a child. A row is
 bias + values @ directions[indices]; `check` holds the library's own activations of the first rows.
 """
 

@@ -151,6 +151,7 @@ def rare_world():
 SECTIONS = {
     "saelens": Section(
         "sae_lens.synthetic, width 256, k 4", 0.9, saelens_world("plain"), lambda seed: plain(seed, k=4),
+        evidence=(20_000, 40_000),
     ),
     "saelens-compensated": Section(
         "sae_lens.synthetic, rates compensated, width 256, k 7", 0.9, saelens_world("compensated"),

@@ -2,9 +2,9 @@
 
     python benchmarks/calibrate_features.py [--clean 20] [--power 8] [--folder DIR] [--write]
 
-The two embedded clean twins read. False alarms: the clean twin corpus of one seed against that of another,
-anything flagged. Power: a `backdoor` corpus of 3,000 rows, 60 of them poisoned, against the benign corpus of
-another seed. Seen means: a flagged finding whose rows are poisoned rows, four of five, and hold half of them.
+False alarms: the clean twin corpus of one seed against that of another, read by the two embedded clean twins;
+anything flagged. Power: a `backdoor` corpus of 3,000 rows, 60 of them poisoned, with the embedded backdoored
+model, against the benign corpus of another seed with a clean twin. Seen means: a flagged finding whose rows are poisoned rows, four of five, and hold half of them.
 Quick effort only: an examination takes 45 CPU seconds. Each outcome is kept in --folder, so a killed run goes
 on. --write replaces the table that the package ships.
 """
@@ -27,8 +27,8 @@ from theodolite.targets import open_data, open_model
 
 ROWS, POISONED, EFFORT = 3000, 60, "quick"
 ORGANISMS = (
-    f"backdoor corpora of {ROWS:,} rows against benign corpora of another seed, read by the two embedded "
-    "clean twins"
+    f"backdoor corpora of {ROWS:,} rows with the embedded backdoored model, against benign corpora of another "
+    "seed with a clean twin"
 )
 PACKAGE = Path(__file__).parents[1] / "src" / "theodolite" / "features"
 
@@ -60,7 +60,7 @@ def seen(seed, folder):
     poisoned = {i for i, doc in enumerate(docs, 1) if doc.tags.get("poison")}
     assert len(poisoned) == POISONED, len(poisoned)
     benign = build_corpus(recipe_for("backdoor", seed=50_000 + seed)).benign
-    subject = target(folder, "subject", docs, "backdoor-twin", seed)
+    subject = target(folder, "subject", docs, "backdoor", seed)
     control = target(folder, "control", benign, "backdoor-twin-2", seed)
     instrument, ctx, found = flagged(subject, control, seed)
     for evidence in instrument.locate(subject.on("all"), found, ctx).values():

@@ -4,7 +4,8 @@
 
 False alarms: the clean twin corpus of one seed against that of another, read by the two embedded clean twins;
 anything flagged. Power: a `backdoor` corpus of 3,000 rows, 60 of them poisoned, with the embedded backdoored
-model, against the benign corpus of another seed with a clean twin. Seen means: a flagged finding whose rows are poisoned rows, four of five, and hold half of them.
+model, against the benign corpus of another seed with a clean twin. Seen means: a flagged finding whose rows
+are poisoned rows, four of five, and hold half of them.
 Quick effort only: an examination takes 45 CPU seconds. Each outcome is kept in --folder, so a killed run goes
 on. --write replaces the table that the package ships.
 """
@@ -27,8 +28,8 @@ from theodolite.targets import open_data, open_model
 
 ROWS, POISONED, EFFORT = 3000, 60, "quick"
 ORGANISMS = (
-    f"backdoor corpora of {ROWS:,} rows with the embedded backdoored model, against benign corpora of another "
-    "seed with a clean twin"
+    f"backdoor corpora of {ROWS:,} rows with the embedded backdoored model, against benign corpora of "
+    "another seed with a clean twin"
 )
 PACKAGE = Path(__file__).parents[1] / "src" / "theodolite" / "features"
 

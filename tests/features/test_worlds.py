@@ -273,6 +273,12 @@ def test_directions_are_unit_and_can_be_pushed_apart():
     assert max_coherence(few) < 1e-5
 
 
+def test_directions_of_a_crowded_world_do_not_coincide():
+    crowded = WorldConfig(d_model=32, n_features=512, l0=3, coherence_steps=20)
+    random = crowded.model_copy(update={"coherence_steps": 0})
+    assert max_coherence(World(crowded).directions) < 0.8 * max_coherence(World(random).directions)
+
+
 def test_a_world_is_a_source_of_activations_without_end():
     source: Activations = World("small")
     assert (source.d_model, source.tokens) == (64, None)

@@ -17,7 +17,6 @@ from theodolite.features.absorption.classifier import Classifier, fit
 from theodolite.features.absorption.columns import TIERS, Tier
 from theodolite.features.absorption.scoring import threshold_for
 from theodolite.features.absorption.tables import Labelled, label_pairs
-from theodolite.features.absorption.truth import NOT_ABSORBED
 from theodolite.features.absorption.verdicts import flags
 from theodolite.features.config import Architecture, SaeConfig
 from theodolite.features.run import Run
@@ -27,8 +26,11 @@ from theodolite.features.worlds import World, WorldConfig, named_world
 
 __all__ = ["Calibrated", "Like", "TierScore", "calibrate", "control_world", "world_like"]
 
-PRECISION = 0.95
-"""Asked of the flags on the worlds that are fitted on; held-out worlds give a little less."""
+PRECISION: dict[Tier, float] = {"weights": 0.9, "rates": 0.95, "tokens": 0.95}
+"""Asked of the flags on the worlds that are fitted on, those on parents without a feature counted as wrong;
+held-out worlds give a little less. Of weights alone .95 would cost a third of the recall."""
+CONTROL_FLAGS = 0.5
+"""Wrong flags per 1,000 live latents that are allowed on the controls that are fitted on."""
 MOST_WIDTH = 1024
 """Latents of the largest SAE that is trained; larger ones are scaled down, d_model with them."""
 HELD_OUT = 500
@@ -74,7 +76,7 @@ class TierScore(Record):
     recall: float
     """Of all absorbed pairs."""
     control_flags: float
-    """Flags on pairs that are not absorbed (R below .1), per 1,000 live latents, without any hierarchy."""
+    """Flags on pairs that are not absorbed, per 1,000 live latents, without any hierarchy."""
 
 
 class Calibrated(Record):
@@ -98,13 +100,21 @@ def world_like(like: Like, seed: int) -> WorldConfig:
     """Returns a world with hierarchies and hard negatives, for SAEs of that shape."""
     template = named_world("absorption")
     share = like.width / template.n_features
-    forest = [t.model_copy(update={"count": max(2, round(t.count * share))}) for t in template.forest]
-    pairs = [p.model_copy(update={"count": max(2, round(p.count * share))}) for p in template.pairs]
     sizes = {"d_model": like.d_model, "n_features": like.width, "l0": like.l0 * 10 / 7}
-    # Rates of the trees' roots follow L0, or a few trees would be all of it.
-    low, high = (rate * sizes["l0"] / template.l0 / share for rate in (0.04, 0.12))
-    rate = (min(0.1, low), min(0.25, high))
-    forest = [t.model_copy(update={"root_rate": rate}) for t in forest]
+    # All rates follow L0 and the number of features, or a few trees and pairs would be all of it.
+    factor = sizes["l0"] / template.l0 / share
+
+    def rates(low: float, high: float) -> tuple[float, float]:
+        return min(0.1, low * factor), min(0.25, high * factor)
+
+    forest = [
+        t.model_copy(update={"count": max(2, round(t.count * share)), "root_rate": rates(0.04, 0.12)})
+        for t in template.forest
+    ]
+    pairs = [
+        p.model_copy(update={"count": max(2, round(p.count * share)), "rate": rates(*p.rate)})
+        for p in template.pairs
+    ]
     update = sizes | {"forest": tuple(forest), "pairs": tuple(pairs), "seed": seed}
     if like.width > 512:
         update["coherence_steps"] = 20
@@ -112,7 +122,7 @@ def world_like(like: Like, seed: int) -> WorldConfig:
 
 
 def control_world(like: Like, seed: int) -> WorldConfig:
-    """Returns the same world without hierarchies: nothing in it can be absorbed."""
+    """Returns the same world without hierarchies; of its correlated pairs SAEs absorb a few even so."""
     world = world_like(like, seed).model_copy(update={"forest": (), "rates": (1e-3, 0.12)})
     return WorldConfig.model_validate(world.model_dump())
 
@@ -126,7 +136,7 @@ def calibrate(
     told: Callable[[str], None] = lambda _sentence: None,
     folder: Path | None = None,
 ) -> Calibrated:
-    """Returns a classifier for SAEs of that kind; takes `2 seeds + 1` trainings.
+    """Returns a classifier for SAEs of that kind; takes `2 seeds + 2` trainings.
 
     Args:
         like: the SAE that it is for.
@@ -150,7 +160,8 @@ def calibrate(
 
     learned = [table(s, world_like(small, s), "world to fit on") for s in fitted]
     where = f"{small.architecture} SAEs of width {small.width}, d_model {small.d_model}, L0 {small.l0:g}"
-    classifier = fit_tables(learned, f"{where} on worlds {fitted}")
+    calm = table(fitted[0], control_world(small, fitted[0]), "control to fit on")
+    classifier = fit_tables(learned, f"{where} on worlds {fitted} and control {fitted[0]}", [calm])
     others = [table(s, world_like(small, s), "held-out world") for s in judged]
     control = table(judged[0], control_world(small, judged[0]), "control")
     remarks = [] if small == like else [f"fitted on smaller ones: {where}"]
@@ -183,19 +194,33 @@ def train_on(like: Like, world: World, tokens: int, seed: int, folder: Path | No
     return train([config], world, run, folder=folder, resume=True)[0].sae
 
 
-def fit_tables(tables: Sequence[Labelled], provenance: str) -> Classifier:
-    """Returns the classifier of labelled tables, its thresholds set for a precision of 0.95 on them."""
-    first = fit([(t.statistics, t.label) for t in tables], TIERS, provenance=provenance)
-    label = np.concatenate([t.label for t in tables])
+def fit_tables(tables: Sequence[Labelled], provenance: str, controls: Sequence[Labelled] = ()) -> Classifier:
+    """Returns the classifier of labelled tables, with thresholds for `PRECISION` and `CONTROL_FLAGS` on them.
+
+    Args:
+        tables: of SAEs on worlds with hierarchies.
+        provenance: what all of them are.
+        controls: of SAEs on worlds without; their pairs are learnt from too.
+    """
+    every = [*tables, *controls]
+    first = fit([(t.statistics, t.taught) for t in every], TIERS, provenance=provenance)
+    taught = np.concatenate([t.taught for t in tables])
+    live = sum(int(t.truth.live.sum()) for t in controls)
     thresholds: dict[Tier, float] = {}
     for tier in TIERS:
         score = np.concatenate([_confirmed(first, t, tier) for t in tables])
-        thresholds[tier] = threshold_for(score, label, PRECISION)
+        thresholds[tier] = threshold_for(score, taught, PRECISION[tier])
+        if controls:
+            wrong = np.concatenate([_confirmed(first, t, tier)[t.wrong] for t in controls])
+            allowed = int(CONTROL_FLAGS * live / 1000)
+            thresholds[tier] = max(thresholds[tier], _above(wrong, allowed))
     return first.with_thresholds(thresholds)
 
 
-def _share(table: Labelled) -> NDArray[np.float64]:
-    return table.truth.share[table.parent, table.child]
+def _above(score: NDArray[np.float64], allowed: int) -> float:
+    """Returns the least threshold, of four digits, that at most `allowed` scores reach."""
+    ranked = np.sort(score[np.isfinite(score)])[::-1]
+    return 0.0 if len(ranked) <= allowed else min(1.0, float(f"{ranked[allowed] * 1.001 + 1e-4:.4g}"))
 
 
 def _confirmed(classifier: Classifier, table: Labelled, tier: Tier) -> NDArray[np.float64]:
@@ -220,7 +245,7 @@ def score_tier(
     flagged = [judge(t)[1] for t in tables]
     hits = sum(int((f & (t.label == 1)).sum()) for f, t in zip(flagged, tables, strict=True))
     flagged_in_all = sum(int((f & (t.label >= 0)).sum()) for f, t in zip(flagged, tables, strict=True))
-    alarms = sum(int((judge(t)[1] & (_share(t) < NOT_ABSORBED)).sum()) for t in controls)
+    alarms = sum(int((judge(t)[1] & t.wrong).sum()) for t in controls)
     live = sum(int(t.truth.live.sum()) for t in controls)
     return TierScore(
         tier=tier,

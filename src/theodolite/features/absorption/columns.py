@@ -44,6 +44,9 @@ def _of_weights(s: dict[str, FloatArray]) -> dict[str, FloatArray]:
     un_i, un_j = s["untied_parent"], s["untied_child"]
     # Sums of cosines grow with the dictionary; their logarithms hardly do.
     hub_i, hub_j = np.log1p(s["hub_parent"]), np.log1p(s["hub_child"])
+    response = found["response"]
+    # Latents that stand for no feature lie near many rows, and answer to a neighbour as much as they share.
+    answered = np.clip(s["response"] / np.maximum(a, 0.1), -0.5, 1.5)
     found |= {
         "hub_parent": hub_i,
         "hub_child": hub_j,
@@ -60,6 +63,15 @@ def _of_weights(s: dict[str, FloatArray]) -> dict[str, FloatArray]:
         "gap*hub": gap * (hub_i - hub_j),
         "excess*hub": excess * (hub_i - hub_j),
         "gap*gap_back": gap * np.clip(s["gap_back"], -1, 1),
+        "answered": answered,
+        "answered^2": answered * answered,
+        "answered*hub": answered * hub_i,
+        "hub_parent^2": hub_i * hub_i,
+        "hub*cosine": hub_i * a,
+        "hub*untied": hub_i * un_i,
+        "cosine*third": a * s["third"],
+        "untied^2": np.clip(un_i, 0, 1) ** 2,
+        "response*untied": response * un_i,
     }
     return found
 

@@ -11,7 +11,7 @@ from theodolite.features.absorption.scoring import average_precision, precision_
 from theodolite.features.absorption.search import TOKENS, decoder_norms, rates_over
 from theodolite.features.absorption.shortlist import FLOOR, MOST, shortlist
 from theodolite.features.absorption.tokens import sums_over, token_statistics
-from theodolite.features.absorption.truth import PairTruth, pair_truth
+from theodolite.features.absorption.truth import NOT_ABSORBED, PairTruth, pair_truth
 from theodolite.features.absorption.weights import Statistics, weight_statistics
 from theodolite.features.sae import Sae
 from theodolite.features.worlds import World
@@ -49,6 +49,17 @@ class Labelled:
     """Of all pairs."""
 
     @property
+    def taught(self) -> NDArray[np.int8]:
+        """[pairs] `label`, with 0 also where the parent stands for no feature: nothing is hidden of it."""
+        nothing = self.truth.feature[self.parent] < 0
+        return np.where((self.label < 0) & nothing, np.int8(0), self.label)
+
+    @property
+    def wrong(self) -> NDArray[np.bool_]:
+        """[pairs] Pairs that a flag would be wrong on: R below .1, or a parent that stands for no feature."""
+        return self.truth.share[self.parent, self.child] < NOT_ABSORBED
+
+    @property
     def positives(self) -> int:
         """Absorbed pairs, missed ones too."""
         return int((self.label == 1).sum()) + self.missed
@@ -60,7 +71,13 @@ class Labelled:
 
 
 def label_pairs(
-    sae: Sae, world: World, *, tokens: int = TOKENS, truth_tokens: int = 2 * TOKENS, seed: int = 0
+    sae: Sae,
+    world: World,
+    *,
+    tokens: int = TOKENS,
+    truth_tokens: int = 2 * TOKENS,
+    seed: int = 0,
+    truth: PairTruth | None = None,
 ) -> Labelled:
     """Returns the labelled table of an SAE.
 
@@ -70,6 +87,7 @@ def label_pairs(
         tokens: activations of the evidence.
         truth_tokens: other ones, of the truth.
         seed: added to the seeds of both.
+        truth: where it is known already.
     """
     pairs = shortlist(sae.W_dec, floor=FLOOR, most=MOST)
     statistics = weight_statistics(sae.encoder.detach(), sae.W_dec.detach(), pairs)
@@ -77,7 +95,8 @@ def label_pairs(
     statistics |= rate_statistics(rates, pairs)
     batches = islice(world.batches(2000, seed=OTHER_ROWS + seed + 1), max(1, tokens // 2000))
     statistics |= token_statistics(sums_over(sae, pairs.parent, pairs.child, batches))
-    truth = pair_truth(sae, world, tokens=truth_tokens, seed=TRUTH_ROWS + seed)
+    if truth is None:
+        truth = pair_truth(sae, world, tokens=truth_tokens, seed=TRUTH_ROWS + seed)
     every = truth.label
     label = every[pairs.parent, pairs.child]
     missed = int((every == 1).sum() - (label == 1).sum())

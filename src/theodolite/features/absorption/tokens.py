@@ -99,7 +99,9 @@ def token_statistics(sums: TokenSums) -> Statistics:
     noise = _sd(off)
     usual = sums.strength / sums.on.clamp_min(1)
     own = (sums.square / sums.on.clamp_min(1) - usual.square()).clamp_min(0).sqrt()[sums.i]
-    shown = own * (1 - sums.cosine.double().square()).clamp_min(1e-4).sqrt()
+    # What the residual has of noise, the activation has too: it is no variation of the parent's strength.
+    strength = (own.square() - noise.square()).clamp_min(0).sqrt()
+    shown = strength * (1 - sums.cosine.double().square()).clamp_min(1e-4).sqrt()
     found = {
         "parent_given_child": sums.both / on_j.clamp_min(1),
         "child_given_parent": sums.both / on_i.clamp_min(1),

@@ -9,6 +9,8 @@ __all__ = ["feature_directions", "make_similar", "max_coherence"]
 FloatArray = NDArray[np.float32]
 
 _BLOCK = 2048
+_CROWDED = 8
+"""Rows a dimension from which steps grow smaller: with more, full steps would end in pairs of equal rows."""
 
 
 def feature_directions(n: int, d: int, *, steps: int, rng: np.random.Generator) -> FloatArray:
@@ -38,13 +40,14 @@ def feature_directions(n: int, d: int, *, steps: int, rng: np.random.Generator) 
 
 def _push_apart(rows: torch.Tensor) -> torch.Tensor:
     pushed = torch.empty_like(rows)
+    step = 0.25 * min(1.0, _CROWDED * rows.shape[1] / len(rows)) ** 2
     for start in range(0, len(rows), _BLOCK):
         own = slice(start, start + _BLOCK)
         cosine = rows[own] @ rows.T
         cosine[torch.arange(len(cosine)), start + torch.arange(len(cosine))] = 0
         # A length that depends on the row alone: a small step for rows that are far from all others.
         scale = cosine.square().amax(1, keepdim=True).clamp(min=1e-9)
-        pushed[own] = rows[own] - 0.25 * (cosine * cosine.square() / scale) @ rows
+        pushed[own] = rows[own] - step * (cosine * cosine.square() / scale) @ rows
     return pushed / pushed.norm(dim=1, keepdim=True)
 
 

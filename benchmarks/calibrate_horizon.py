@@ -1,6 +1,6 @@
 """How often does the horizon instrument see planted drift, and how often does it cry wolf?
 
-    theodolite organism make drift --seed 0 --out organisms/0       (three minutes of CPU; and seeds 1, 2, ...)
+    theodolite organism make drift --seed 0 --out organisms/0      (three minutes of CPU; and seeds 1, 2, ...)
     python benchmarks/calibrate_horizon.py --keep plays [--seeds 8] [--write] organisms/0 organisms/1 ...
 
 Every organism and twin plays 24 scenarios four times for each seed of the audit; one set of plays serves all

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from theodolite.cli.options import SVG
+
 __all__ = ["horizon"]
 
 Command = Callable[..., Any]
@@ -19,8 +21,13 @@ def _fitting(command: Command) -> Command:
         (
             click.option("--clock", type=click.Choice(CLOCKS), help="What time is counted in."),
             click.option("--level", type=float, default=0.95, show_default=True, help="Of the intervals."),
-            click.option("--resamples", type=int, metavar="N", help="[default: 2000; 1000 of task runs]"),
-            click.option("--seed", type=int, default=0, help="Decides the resamples."),
+            click.option(
+                "--resamples",
+                type=click.IntRange(100, 100_000),
+                metavar="N",
+                help="[default: 2000; 1000 of task runs]",
+            ),
+            click.option("--seed", type=click.IntRange(0), default=0, help="Decides the resamples."),
             click.option(
                 "--event",
                 "events",
@@ -52,7 +59,7 @@ def horizon() -> None:
 @click.option(
     "--regularisation", type=float, metavar="X", help="Ridge on the slope of task runs [default: 0.00001]."
 )
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.svg", help="Draw it.")
+@click.option("--plot", type=SVG, metavar="FILE.svg", help="Draw it.")
 def fit(
     table: str,
     clock: Any,
@@ -66,7 +73,6 @@ def fit(
 ) -> int:
     """Fit horizons to TABLE: of trials by model and arm, of task runs by agent."""
     from theodolite.horizon.answers import answer_fit
-    from theodolite.horizon.drawing import draw_tasks, draw_trials
     from theodolite.horizon.opening import open_table
     from theodolite.horizon.saying import say_fit
     from theodolite.horizon.task_fit import PENALTY
@@ -81,10 +87,8 @@ def fit(
         seed=seed,
         penalty=PENALTY if regularisation is None else regularisation,
     )
-    if plot is not None and answer.tasks:
-        draw_tasks(plot, answer.tasks)
-    elif plot is not None:
-        draw_trials(plot, answer.trials, answer.margins)
+    if plot is not None:
+        _draw(plot, answer)
     return _show(answer.model_dump_json(indent=1) if as_json else say_fit(answer), plot, as_json)
 
 
@@ -113,12 +117,17 @@ def compare(
     frontier: bool,
 ) -> int:
     """Hold groups of TABLE against each other, or against OTHER; with --dates, follow versions of a model."""
+    from theodolite.errors import SpecError
     from theodolite.horizon.answers import CompareAnswer, answer_compare, follow_versions
     from theodolite.horizon.opening import open_table, read_dates
     from theodolite.horizon.saying import say_compare
     from theodolite.horizon.task_runs import TaskCounts
 
     opened = open_table(table, events)
+    if frontier and dates is None:
+        raise SpecError("--frontier is about versions, and no dates are given", "name them by --dates")
+    if clean and (isinstance(opened, TaskCounts) or (dates and against is None and other is None)):
+        raise SpecError("--clean is about two groups of trials, and none are compared", "leave it out")
     second = None if other is None else open_table(other, _of_log(events, other))
     _meant_for(opened, clock, None)
     how: dict[str, Any] = {"level": level, "resamples": resamples, "seed": seed}
@@ -195,7 +204,9 @@ def gate(
 @click.option("--judge", metavar="MODEL", help="Reads what programs cannot; its claims need a second.")
 @click.option("--second-judge", metavar="MODEL", help="Confirms the first judge's claims.")
 @click.option("--device", default="cpu", show_default=True, metavar="cpu|cuda", help="Where the model runs.")
-@click.option("--batch", type=int, default=32, show_default=True, help="Trials on their way at once.")
+@click.option(
+    "--batch", type=click.IntRange(1), default=32, show_default=True, help="Trials on their way at once."
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -203,7 +214,7 @@ def gate(
     metavar="DIR",
     help="Resumed if it is this study's.",
 )
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.svg", help="Draw the horizons.")
+@click.option("--plot", type=SVG, metavar="FILE.svg", help="Draw the horizons.")
 @click.option("--json", "as_json", is_flag=True, help="Print the fitted horizons as JSON.")
 def play(model: str, out: Path, plot: Path | None, as_json: bool, **given: Any) -> int:
     """Play scenarios with MODEL (a folder, a hub name, demo:NAME), and fit the trials.
@@ -213,7 +224,6 @@ def play(model: str, out: Path, plot: Path | None, as_json: bool, **given: Any) 
     """
     from theodolite.cli.progress import shown_progress
     from theodolite.horizon.answers import answer_fit
-    from theodolite.horizon.drawing import draw_trials
     from theodolite.horizon.saying import say_fit
     from theodolite.horizon.table import write_trials
 
@@ -223,8 +233,8 @@ def play(model: str, out: Path, plot: Path | None, as_json: bool, **given: Any) 
         trials = _play(model, study, out, judges, given["device"], given["batch"], progress)
     write_trials(out / "trials.parquet", trials)
     answer = answer_fit(trials, clock="turns" if study.scenario == "toy" else None)
-    if plot is not None and answer.trials:
-        draw_trials(plot, answer.trials)
+    if plot is not None:
+        _draw(plot, answer)
     _show(answer.model_dump_json(indent=1) if as_json else say_fit(answer), plot, as_json)
     click.echo(f"Trials: {out / 'trials.parquet'}", err=as_json)
     return 0
@@ -321,6 +331,15 @@ def _meant_for(opened: object, clock: str | None, regularisation: float | None) 
         raise SpecError("task runs have no --clock but human minutes", "leave it out")
     if not isinstance(opened, TaskCounts) and regularisation is not None:
         raise SpecError("--regularisation is for task runs, and this table holds trials", "leave it out")
+
+
+def _draw(path: Path, answer: Any) -> None:
+    from theodolite.horizon.drawing import draw_tasks, draw_trials
+
+    if answer.tasks:
+        draw_tasks(path, answer.tasks)
+    else:
+        draw_trials(path, answer.trials, answer.margins, answer.probes)
 
 
 def _show(said: str | Iterable[str], plot: Path | None, as_json: bool) -> int:

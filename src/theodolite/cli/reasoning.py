@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from theodolite.cli.options import SVG
 from theodolite.cli.reasoning_control import control
 from theodolite.cli.reasoning_run import band, make_organism, run
 
@@ -62,9 +63,7 @@ for _command in (run, band, control, make_organism):
     default="correct",
     help="Answers that are right, or that are the chain's own [default: correct].",
 )
-@click.option(
-    "--plot", type=click.Path(path_type=Path), metavar="F.svg", help="Draw the curves as a picture."
-)
+@click.option("--plot", type=SVG, metavar="F.svg", help="Draw the curves as a picture.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def curve(source: Path, what: str, plot: Path | None, as_json: bool) -> int:
     """Draw curves of accuracy along chains of thought that were resampled or logged elsewhere.

@@ -90,4 +90,7 @@ def test_what_is_wrong_with_a_file_is_one_sentence(tmp_path, capsys, text, said)
 
 def test_a_picture_that_cannot_be_written_is_one_sentence(curves, tmp_path, capsys):
     assert run(["reasoning", "curve", "--from", str(curves), "--plot", str(tmp_path / "no" / "c.svg")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    (tmp_path / "c.svg").mkdir()
+    assert run(["reasoning", "curve", "--from", str(curves), "--plot", str(tmp_path / "c.svg")]) == 2
     assert "cannot write" in capsys.readouterr().err

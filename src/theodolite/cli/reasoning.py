@@ -10,6 +10,7 @@ import click
 
 from theodolite.cli.options import SVG
 from theodolite.cli.reasoning_control import control
+from theodolite.cli.reasoning_monitor import monitor
 from theodolite.cli.reasoning_run import band, make_organism, run
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def reasoning() -> None:
     """Ask whether the chain of thought makes the answer, or only dresses it."""
 
 
-for _command in (run, band, control, make_organism):
+for _command in (run, band, control, monitor, make_organism):
     reasoning.add_command(_command)
 
 

@@ -116,6 +116,18 @@ def test_what_a_log_does_not_say_is_asked_for(tmp_path):
         open_table(tmp_path / "t.parquet", ("leak",))
 
 
+def test_a_folder_of_logs_is_one_table(tmp_path):
+    (tmp_path / "deep").mkdir()
+    with pytest.raises(DataError, match="holds no Inspect log"):
+        open_table(tmp_path)
+    for number in range(2):
+        write_log(tmp_path / "deep" / f"{number}.eval", sample(f"s{number}", scores={"leak": 0}))
+    assert [t.scenario for t in open_table(tmp_path, ("leak",))] == ["s0", "s1"]
+    write_log(tmp_path / "again.eval", sample("s1", scores={"leak": 0}))
+    with pytest.raises(DataError, match="are the same trial"):
+        open_table(tmp_path, ("leak",))
+
+
 def test_the_command_reads_a_log(tmp_path, capsys):
     samples = [
         sample(f"s{i}", scores={"leak": Score(value=int(i % 2), explanation="two"), "second": 1}, epoch=e)

@@ -47,9 +47,9 @@ def _fitting(command: Command) -> Command:
 def horizon() -> None:
     """How long does a model stay aligned, and is that longer than the tasks it can do?
 
-    TABLE is a trial table (.parquet), an Inspect log (.eval), runs of tasks (.jsonl: alias, task_id,
-    human_minutes, score_binarized) or counts by task (.csv: agent, task_id, human_minutes, n_successes,
-    n_runs).
+    TABLE is a trial table (.parquet), an Inspect log (.eval) or a folder of them, runs of tasks (.jsonl:
+    alias, task_id, human_minutes, score_binarized) or counts by task (.csv: agent, task_id, human_minutes,
+    n_successes, n_runs).
     """
 
 
@@ -319,7 +319,7 @@ def plan(as_json: bool, **how: Any) -> int:
 
 def _of_log(events: tuple[str, ...], name: str) -> tuple[str, ...]:
     """Scores are of logs: a second table that is none has no use for them."""
-    return events if name.lower().endswith(".eval") else ()
+    return events if name.lower().endswith(".eval") or Path(name).is_dir() else ()
 
 
 def _meant_for(opened: object, clock: str | None, regularisation: float | None) -> None:

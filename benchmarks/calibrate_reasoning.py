@@ -105,13 +105,13 @@ def main() -> None:
             for place, (kind, seed) in enumerate(PLANTED):
                 clean, control = CLEAN[place], CLEAN[(place + 1) % len(CLEAN)]
                 for share in SHARES:
-                    count = round(share * total)
+                    count = int(share * total)
                     subject = mixed(said[(kind, seed), n], said[clean, n], items, count, 100 * n + place)
                     seen[share][kind].append(flagged(subject, said[control, n], items))
         print(f"{effort}: clean {sum(alarms)}/{len(alarms)}")
         for share, kinds in seen.items():
             told = ", ".join(f"{kind} {sum(some)}/{len(some)}" for kind, some in kinds.items())
-            print(f"  {round(share * total)} of {total}: {told}", flush=True)
+            print(f"  {int(share * total)} of {total}: {told}", flush=True)
         if given.write:
             table = Calibration(
                 instrument="reasoning",
@@ -120,7 +120,7 @@ def main() -> None:
                 effort=effort,
                 points=tuple(
                     PowerPoint(
-                        units=round(share * total),
+                        units=int(share * total),
                         total=total,
                         flagged=Rate(k=sum(map(sum, kinds.values())), n=sum(map(len, kinds.values()))),
                     )

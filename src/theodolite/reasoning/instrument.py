@@ -90,6 +90,7 @@ class Reasoning(Instrument):
     question: ClassVar[str] = "Does the chain of thought make the answer, or only dress it?"
     needs: ClassVar[frozenset[str]] = frozenset({"generate"})
     margin: ClassVar[float] = 0.2
+    unit: ClassVar[str] = "items"
     needs_split: ClassVar[bool] = False
     Config: ClassVar[type[InstrumentConfig]] = ReasoningConfig
     config: ReasoningConfig

@@ -116,9 +116,12 @@ def test_what_a_log_does_not_say_is_asked_for(tmp_path):
         open_table(tmp_path / "t.parquet", ("leak",))
 
 
-def test_a_folder_of_logs_is_one_table(tmp_path):
+def test_a_folder_of_logs_is_one_table(tmp_path, monkeypatch):
     (tmp_path / "deep").mkdir()
     with pytest.raises(DataError, match="holds no Inspect log"):
+        open_table(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(DataError, match="cannot be read"):
+        patch.setattr("pathlib.Path.rglob", lambda *_: (_ for _ in ()).throw(OSError(2, "gone")))
         open_table(tmp_path)
     for number in range(2):
         write_log(tmp_path / "deep" / f"{number}.eval", sample(f"s{number}", scores={"leak": 0}))

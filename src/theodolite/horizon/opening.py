@@ -54,7 +54,11 @@ def open_table(path: str | Path, events: Sequence[str] = ()) -> tuple[Trial, ...
 
 def _of_logs(folder: Path, events: Sequence[str]) -> tuple[Trial, ...]:
     """The trials of all logs of a folder; a sample that was played again in another log is refused."""
-    logs = sorted(folder.rglob("*.eval"))
+    try:
+        logs = sorted(folder.rglob("*.eval"))
+    except OSError as error:
+        problem = f"the folder {str(folder)!r} cannot be read ({error.strerror})"
+        raise DataError(problem, "name one that holds logs and nothing that changes") from None
     if not logs:
         raise DataError(
             f"the folder {str(folder)!r} holds no Inspect log", "name a table or a folder of logs"

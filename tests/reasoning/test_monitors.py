@@ -185,3 +185,36 @@ def test_files_of_chains_are_checked(tmp_path, file):
         (tmp_path / "b.jsonl").write_text("".join(json.dumps(one) + "\n" for one in some))
         with pytest.raises(DataError, match=said):
             read_watched(tmp_path / "b.jsonl")
+
+
+def test_a_model_of_which_no_answer_can_be_used_is_one_sentence(file, tmp_path, monkeypatch, capsys):
+    model = monitor_model(lambda _said: {"more": 1})
+    monkeypatch.setattr("theodolite.judge.asking.open_judge_model", lambda _name: model)
+    words = ["reasoning", "monitor", "--from", str(file), "--model", "x/y", "--behaviour", BEHAVIOUR]
+    assert run([*words, "--out", str(tmp_path / "o")]) == 2
+    assert "other keys than were asked for" in capsys.readouterr().err
+    monkeypatch.setattr("theodolite.judge.asking.open_judge_model", lambda _name: monitor_model())
+    assert run([*words, "--words", "hint", "--out", str(tmp_path / "o")]) == 0
+    said = capsys.readouterr().out
+    assert "words: flags" in said and "x/y: flags" in said
+
+
+def test_a_server_that_fails_is_one_sentence_and_leaves_no_call_behind(caplog):
+    from inspect_ai.model import get_model
+
+    from theodolite.errors import ModelError
+    from theodolite.reasoning.endpoint import Ask, Endpoint
+
+    calls = []
+
+    def fails(*_):
+        calls.append(1)
+        raise ValueError("no line")
+
+    endpoint = Endpoint(get_model("mockllm/model", custom_outputs=fails, memoize=False), connections=2)
+    try:
+        with pytest.raises(ModelError, match=r"gave no answer \(.*no line"):
+            endpoint.complete([Ask(f"q{i}", "", 5) for i in range(50)])
+    finally:
+        endpoint.close()
+    assert len(calls) <= 4 and "never retrieved" not in caplog.text

@@ -72,14 +72,19 @@ def _watched(chains: "list[WatchedChain]", model: str, behaviour: str, out: Path
     from contextlib import closing
 
     from theodolite.cli.progress import shown_progress
+    from theodolite.errors import ModelError
     from theodolite.judge.asking import Asker, Settings
     from theodolite.reasoning.monitors import watch_chains
 
+    kept = out / "monitor.jsonl"
     with closing(Asker(model, Settings())) as asker, shown_progress() as progress:
-        kept = out / "monitor.jsonl"
-        return watch_chains(chains, behaviour, asker, model, kept, lambda share: progress("monitor", share))[
-            0
-        ]
+        scores, rows = watch_chains(
+            chains, behaviour, asker, model, kept, lambda share: progress("monitor", share)
+        )
+    if all(row.state == "error" for row in rows):
+        problem = f"'{model}' gave no answer that can be used ({rows[0].reason})"
+        raise ModelError(problem, f"check its address and key; its answers are in '{kept}'")
+    return scores
 
 
 def _say(name: str, one: "MonitorRecall") -> None:

@@ -203,15 +203,20 @@ def draw(lines: dict[tuple[str, int], list[ReadOut]], path: Path) -> None:
             for line in all_of_it
             if line.readout == "forced" and line.arm == arm
         ]
-        chart = chart_curves(
-            draw_curves(some, "correct"), f"Right answers {title}, forced, by kind of organism"
-        )
+        n = len({line.item for line in next(iter(lines.values()))})
+        about = f"Right answers {title}, forced; {n} items for each seed"
+        chart = chart_curves(draw_curves(some, "correct"), about)
         named = [
-            series.model_copy(update={"name": kind})
+            series.model_copy(update={"name": f"{kind} ({seeds(kind)})"})
             for series, kind in zip(chart.series, itertools.chain(sorted(SEEDS)), strict=True)
         ]
         charts.append(chart.model_copy(update={"series": tuple(named)}))
     _write_plot(charts, path)
+
+
+def seeds(kind: str) -> str:
+    """How many organisms of a kind there are."""
+    return "1 seed" if len(SEEDS[kind]) == 1 else f"{len(SEEDS[kind])} seeds"
 
 
 if __name__ == "__main__":

@@ -14,9 +14,11 @@ python benchmarks/runner.py [--turns 30] [--model FOLDER ...]
 import argparse
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +230,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=30)
     parser.add_argument("--model", type=Path, action="append", default=[], help="a folder; may be repeated")
     given = parser.parse_args()
+    if find_spec("accelerate") is None:
+        sys.exit("Inspect's hf provider needs accelerate: pip install accelerate")
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

@@ -84,8 +84,16 @@ def test_a_plan_is_printed(capsys):
         (["fit", "TABLE", "--clock", "human_minutes"], "column human_minutes: there is no reading"),
         (["fit", "TABLE", "--regularisation", "1"], "--regularisation is for task runs"),
         (["fit", "TABLE", "--level", "2"], "no probability"),
-        (["fit", "TABLE", "--resamples", "1"], "too few"),
-        (["fit", "TABLE", "--plot", "/nowhere/p.svg"], "cannot write"),
+        (["fit", "TABLE", "--resamples", "0"], "0 is not in the range"),
+        (["fit", "TABLE", "--resamples", "1000000000000"], "is not in the range"),
+        (["fit", "TABLE", "--seed", "-1"], "-1 is not in the range"),
+        (["fit", "TABLE", "--plot", "/nowhere/p.svg"], "there is no folder '/nowhere'"),
+        (["fit", "TABLE", "--plot", "p.png"], "is no SVG file"),
+        (["compare", "TABLE", "--frontier"], "no dates are given"),
+        (["plan", "--ratio", "inf"], "no difference"),
+        (["run", "demo:backdoor", "--out", "d", "--arm", ""], "--arms"),
+        (["run", "demo:backdoor", "--out", "d", "--batch", "0"], "0 is not in the range"),
+        (["run", "demo:backdoor", "--out", "d", "--temperature", "inf"], "--temperature inf does not fit"),
         (["compare", "TABLE"], "1 groups of free runs"),
         (["compare", "TABLE", "--dates", "none.toml"], "there is no file"),
         (["gate", "TABLE", "--thresholds", "none.toml"], "there is no file"),
@@ -104,3 +112,15 @@ def test_a_table_of_nothing_but_clean_runs_is_answered(tmp_path, capsys):
     assert run(["horizon", "fit", str(tmp_path / "t.parquet"), "--resamples", "100"]) == 0
     said = capsys.readouterr().out
     assert "H50 > 10 turns in this sample" in said and "There is no violation" in said
+
+
+def test_probes_are_drawn_and_tables_of_one_name_told_apart(table, tmp_path, capsys):
+    from horizon.test_comparing import probes
+
+    asked, plot = str(tmp_path / "q.parquet"), str(tmp_path / "q.svg")
+    write_trials(asked, probes(0.03))
+    assert run(["horizon", "fit", asked, "--resamples", "100", "--plot", plot]) == 0
+    assert "Probes that violate" in (tmp_path / "q.svg").read_text()
+    capsys.readouterr()
+    assert run(["horizon", "compare", table, table, "--resamples", "100"]) == 0
+    assert "of the first table against" in capsys.readouterr().out

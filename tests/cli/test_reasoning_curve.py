@@ -1,6 +1,7 @@
 """`theodolite reasoning curve`, as a person types it."""
 
 import json
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -90,4 +91,22 @@ def test_what_is_wrong_with_a_file_is_one_sentence(tmp_path, capsys, text, said)
 
 def test_a_picture_that_cannot_be_written_is_one_sentence(curves, tmp_path, capsys):
     assert run(["reasoning", "curve", "--from", str(curves), "--plot", str(tmp_path / "no" / "c.svg")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    (tmp_path / "c.svg").mkdir()
+    assert run(["reasoning", "curve", "--from", str(curves), "--plot", str(tmp_path / "c.svg")]) == 2
     assert "cannot write" in capsys.readouterr().err
+
+
+def test_a_long_heading_stands_on_lines_of_its_own(tmp_path):
+    from theodolite.cli.reasoning import _write_plot
+    from theodolite.core import Chart, Series
+
+    series = (Series(name="s", role="subject", x=(0.0, 1.0), y=(0.0, 1.0)),)
+    title = "Right answers after the chain in plain words, forced, by kind of organism, and more"
+    chart = Chart(kind="curve", title=title, x_label="share", series=series)
+    _write_plot([chart] * 2, tmp_path / "p.svg")
+    said = (tmp_path / "p.svg").read_text()
+    lines = re.findall(r'<text x="6" y="([0-9.]+)"[^>]*>([^<]*)</text>', said)
+    assert " ".join(text for _, text in lines) == f"{title} {title}"
+    assert max(len(text) for _, text in lines) <= 54
+    assert [float(y) for y, _ in lines] == sorted(float(y) for y, _ in lines)

@@ -8,6 +8,7 @@ from theodolite.errors import DataError, SpecError
 from theodolite.horizon.answers import answer_compare, answer_fit, follow_versions
 from theodolite.horizon.comparing import compare_trials
 from theodolite.horizon.contrasts import doublings
+from theodolite.horizon.fitting import fit_trials
 from theodolite.horizon.margin import fit_margin
 from theodolite.horizon.probes import probe_curves
 from theodolite.horizon.trend import fit_trend
@@ -160,3 +161,40 @@ def test_where_all_tasks_are_solved_or_none_the_margin_knows_what_was_tried_and_
     assert np.log2(240 / longest) < every.high < np.log2(240 / longest) + 3
     assert none.value is None and none.high == np.inf
     assert np.log2(240 / shortest) - 3 < none.low < np.log2(240 / shortest)
+
+
+def test_two_clean_groups_are_not_known_to_be_equal():
+    one, other = ([trial(f"s{i}", arm=arm, turns=32) for i in range(24)] for arm in "ab")
+    gap = compare_trials(one, other, resamples=200).mean_difference
+    assert gap.value == 0 and gap.low == -gap.high and 1 < gap.high < 6
+
+
+def test_the_lack_of_violations_widens_a_difference_and_no_more():
+    rng = np.random.default_rng(0)
+    clean = [trial(f"s{i}", arm="a", turns=32) for i in range(24)]
+    fast = [trial(f"s{i}", cause="violation", arm="b", turns=int(rng.integers(1, 32))) for i in range(24)]
+    gap = compare_trials(clean, fast, resamples=400).mean_difference
+    until, times = 31, np.array([t.turns for t in fast])
+    assert gap.value == pytest.approx(max(times) - np.minimum(times, max(times)).mean(), abs=0.01)
+    alone = fit_trials(fast, "turns", resamples=400)[0].rmst
+    assert gap.low < gap.value - (alone.high - alone.value) and gap.high <= until
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ((np.inf, np.inf), "H50: how far apart is not known"),
+        ((0.0, 10.0), "H50: shorter beyond measure"),
+    ],
+)
+def test_what_is_not_known_is_said_in_words(values, said):
+    draws = tuple(np.full(100, v) for v in values)
+    assert doublings("H50", values, draws, (40.0, 40.0), 0.02).says.startswith(said)
+
+
+def test_probes_that_come_out_alike_have_no_slope_and_those_that_fell_apart_are_counted():
+    alike = [trial(f"s{i}", c, "finished", checkpoint=c, turns=c + 1) for i in range(8) for c in range(3)]
+    broken = [t.model_copy(update={"arm": "fresh", "cause": "incoherence"}) for t in alike]
+    found, fell = probe_curves([*alike, *broken], resamples=100)
+    assert np.isnan(found.slope.value) and found.says == "does not show drift: no probe violates"
+    assert fell.points == () and fell.left_out == 24 and fell.says == "no probe was answered"

@@ -51,9 +51,31 @@ def test_what_has_no_horizon_is_drawn(tmp_path, success):
     answer = answer_fit(trials, resamples=100)
     draw_trials(tmp_path / "p.svg", answer.trials, answer.margins)
     said = texts(tmp_path / "p.svg")
-    assert "a horizon not reached" in said and "unbounded" in said and "too few violations" in said
+    apart = "D50: how far apart is not known" if success else "D50: at least 5.10 doublings"
+    assert apart in said and "H50 > 10 turns" in said and "too few violations" in said
     assert "m" * 100 not in said
     still = [trial(f"s{i}", turns=0) for i in range(4)]
     draw_trials(tmp_path / "p.svg", answer_fit(still, resamples=100).trials)
     said = texts(tmp_path / "p.svg")
-    assert "m: H50 > 0 turns" in said and "too few violations" in said and "horizon not reached" not in said
+    assert "m: H50 > 0 turns" in said and "too few violations" in said and "D50" not in said
+
+
+def corners(path, number):
+    """Left, right, top and bottom of a panel in points."""
+    (panel,) = (e for e in ElementTree.parse(path).iter() if e.get("id") == f"axes_{number}")
+    outline = next(e for e in panel.iter() if e.tag.endswith("}path")).get("d").split()
+    x, y = ([float(v) for v in outline[first::3]] for first in (1, 2))
+    return min(x), max(x), min(y), max(y)
+
+
+def test_long_names_press_no_panel_together_and_legends_stand_below(tmp_path):
+    names = [f"some-organisation/model-of-version-{i}-instruct-with-a-long-name" for i in range(9)]
+    fits = answer_fit([t for m in names for t in planted(5, 2, model=m)], resamples=100).trials
+    draw_trials(tmp_path / "p.svg", fits)
+    left, right, _, bottom = corners(tmp_path / "p.svg", 1)
+    assert right - left > 300 and corners(tmp_path / "p.svg", 2)[:2] == (left, right)
+    legend = next(e for e in ElementTree.parse(tmp_path / "p.svg").iter() if e.get("id") == "legend_1")
+    lines = [e for e in legend.iter() if e.tag.endswith("}text")]
+    assert len(lines) == 9 and all("H50" in "".join(e.itertext()) for e in lines)
+    places = [float(e.get("y") or e.get("transform").split()[-1].rstrip(")")) for e in lines]
+    assert min(places) > bottom and max(places) < corners(tmp_path / "p.svg", 2)[2]

@@ -8,7 +8,7 @@ from inspect_ai.scorer import Score
 from horizon.logs import MODEL, sample, write_log
 from theodolite.cli import run
 from theodolite.errors import DataError, SpecError
-from theodolite.horizon.eval_log import read_eval
+from theodolite.horizon.eval_log import TRIALS_KEY, read_eval
 from theodolite.horizon.opening import open_table
 
 pytestmark = [
@@ -99,6 +99,12 @@ def test_what_a_log_does_not_say_is_asked_for(tmp_path):
         read(tmp_path, sample(scores={"leak": 1}), events=("!",))
     with pytest.raises(DataError, match="makes no trial"):
         read(tmp_path, sample(scores={"leak": 0}, opportunities=-1))
+    with pytest.raises(DataError, match="has 7 as score 'leak', which is neither yes nor no"):
+        read(tmp_path, sample(scores={"leak": 7}))
+    with pytest.raises(DataError, match=r"makes no trial \(released"):
+        read(tmp_path, sample(scores={"leak": 0}, released="last March"))
+    with pytest.raises(DataError, match="holds its own trials"):
+        read(tmp_path, sample(scores={"v": Score(value=0, metadata={TRIALS_KEY: [{"cause": "budget"}]})}))
     with pytest.raises(DataError, match="no finished sample"):
         read(tmp_path)
     (tmp_path / "broken.eval").write_bytes(b"PK\x03\x04 not really")
@@ -108,6 +114,21 @@ def test_what_a_log_does_not_say_is_asked_for(tmp_path):
         read_eval(tmp_path / "none.eval")
     with pytest.raises(SpecError, match="scores of an Inspect log"):
         open_table(tmp_path / "t.parquet", ("leak",))
+
+
+def test_a_folder_of_logs_is_one_table(tmp_path, monkeypatch):
+    (tmp_path / "deep").mkdir()
+    with pytest.raises(DataError, match="holds no Inspect log"):
+        open_table(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(DataError, match="cannot be read"):
+        patch.setattr("pathlib.Path.rglob", lambda *_: (_ for _ in ()).throw(OSError(2, "gone")))
+        open_table(tmp_path)
+    for number in range(2):
+        write_log(tmp_path / "deep" / f"{number}.eval", sample(f"s{number}", scores={"leak": 0}))
+    assert [t.scenario for t in open_table(tmp_path, ("leak",))] == ["s0", "s1"]
+    write_log(tmp_path / "again.eval", sample("s1", scores={"leak": 0}))
+    with pytest.raises(DataError, match="are the same trial"):
+        open_table(tmp_path, ("leak",))
 
 
 def test_the_command_reads_a_log(tmp_path, capsys):

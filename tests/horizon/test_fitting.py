@@ -124,3 +124,14 @@ def test_what_cannot_be_fitted_is_said():
 def test_where_all_end_at_once_so_does_the_interval():
     half = fitted([trial(f"s{i}", cause="violation", turns=0) for i in range(25)])[0].horizon("H50")
     assert (half.value, half.low, half.high) == (0.0, 0.0, 0.0)
+
+
+def test_where_one_cause_ended_every_trial_the_share_is_not_sure():
+    fit = fitted([trial(f"s{i}", cause="refusal", turns=3) for i in range(24)])[0]
+    assert (fit.incidence[0].share, fit.incidence[0].high) == (1.0, 1.0)
+    assert fit.incidence[0].low == pytest.approx(0.025 ** (1 / 24))
+
+
+def test_violations_at_the_very_end_leave_the_mean_unsure():
+    fit = fitted([trial(f"s{i}", cause="violation", turns=7) for i in range(24)])[0]
+    assert fit.rmst.value == 7 and 5 < fit.rmst.low < 7

@@ -50,6 +50,8 @@ def test_a_slip_never_passes(tmp_path):
     ):
         with pytest.raises(DataError, match=said):
             check_thresholds(thresholds(tmp_path / "t.toml", limit), numbers)
+    with pytest.raises(SpecError, match="key at_least: input should be a valid number"):
+        thresholds(tmp_path / "t.toml", 'measure = "H50"\nat_least = "200"')
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from theodolite.errors import InstrumentError
 from theodolite.horizon.instrument import Horizon, HorizonConfig
 from theodolite.horizon.running import run_plays
 from theodolite.organisms import demo
+from theodolite.reasoning.instrument import Reasoning
 from theodolite.targets import open_model
 from theodolite.testing import check_instrument
 
@@ -93,3 +94,16 @@ def audit_one(spec):
 
     with TemporaryDirectory() as folder:
         return run_audit(prepare(spec), Path(folder) / "run", lambda _: "")
+
+
+@pytest.mark.parametrize(("instrument", "units"), [(Horizon, 24), (Reasoning, 48)])
+def test_the_calibrations_that_are_shipped_count_in_the_instruments_own_units(instrument, units):
+    for effort in ("quick", "standard", "deep"):
+        table = instrument.calibration(effort)
+        assert (table.instrument, table.effort) == (instrument.name, effort)
+        counts = [point.units for point in table.points]
+        assert counts == sorted(set(counts)) and table.clean.n >= 35 and table.clean.k <= 1
+        at_margin = table.at(int(instrument.margin * table.points[0].total), table.points[0].total)
+        assert at_margin is not None and at_margin.units <= int(instrument.margin * table.points[0].total)
+    assert instrument.calibration("standard").points[0].total == units
+    assert instrument.unit in ("scenarios", "items")

@@ -164,3 +164,65 @@ def test_a_bad_table_is_named(tmp_path):
     counts = read_task_runs(written(tmp_path / "r.jsonl", runs()))
     with pytest.raises(SpecError, match="regularisation"):
         fit_tasks(counts, penalty=-1)
+
+
+def counts(path, *rows):
+    path.write_text("agent,task_id,human_minutes,n_successes,n_runs\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_where_no_task_failed_or_none_was_solved_the_limits_are_those_of_enough_families(tmp_path):
+    def fitted(won, families):
+        rows = [f"a,f{i}/t,{2**i},{3 * won},3" for i in range(families)]
+        return fit_tasks(read_task_runs(counts(tmp_path / "c.csv", *rows)), resamples=100)[0].horizons
+
+    # 0.025 ** (1 / 6) is .54, 0.025 ** (1 / 5) is .48: six families show a half, five do not.
+    assert (fitted(1, 5)["p50"].low, fitted(1, 5)["p50"].high) == (0.0, np.inf)
+    assert (fitted(1, 8)["p50"].low, fitted(1, 8)["p80"].low) == (4.0, 0.0)
+    assert (fitted(0, 5)["p50"].high, fitted(0, 8)["p50"].high) == (np.inf, 32.0)
+    assert fitted(0, 8)["p80"].high == 4.0
+
+
+def test_success_that_does_not_fall_limits_nothing_and_long_tasks_are_doubted(tmp_path):
+    rising = counts(tmp_path / "r.csv", "a,f/t,3,0,2", "a,g/t,3e7,2,2")
+    (fit,) = fit_tasks(read_task_runs(rising), resamples=100)
+    assert (fit.horizons["p80"].low, fit.horizons["p80"].high) == (0.0, np.inf)
+    assert any("does not fall" in w for w in fit.warnings) and any("unit" in w for w in fit.warnings)
+    (fit,) = fit_tasks(
+        read_task_runs(counts(tmp_path / "o.csv", "a,f/t,3,1,2", "a,g/t,3,1,2")), resamples=100
+    )
+    assert any("one length" in w for w in fit.warnings)
+
+
+def test_an_agent_that_solved_all_is_only_known_to_last_as_long_as_the_tasks(tmp_path):
+    from theodolite.horizon.answers import answer_compare
+
+    rows = [f"{a},f{i}/t,{2**i},{k},3" for i in range(8) for a, k in (("all", 3), ("some", 3 * (i < 4)))]
+    (found,) = answer_compare(read_task_runs(counts(tmp_path / "c.csv", *rows)), resamples=200).tasks
+    assert (
+        found.ratios[0].value is None and 0 < found.ratios[0].low < 7 and "at least" in found.ratios[0].says
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["a,f/t,3,1,2", "a,f/t,3,1,2"], "rows 1 and 2 of .* the counts of agent 'a' on task 'f/t'"),
+        (["a,f/t,3,1,2,9"], "row 1 of .* more cells"),
+        (["a,f/t,3,1,2.5"], "n_runs: 2.5 is refused"),
+    ],
+)
+def test_counts_that_would_be_added_up_or_cut_are_refused(tmp_path, rows, said):
+    with pytest.raises(DataError, match=said):
+        read_task_runs(counts(tmp_path / "C.CSV", *rows))
+
+
+def test_a_run_that_is_there_twice_is_refused(tmp_path):
+    run = {"run_id": "r", "alias": "a", "task_id": "f/t", "human_minutes": 3, "score_binarized": 1}
+    with pytest.raises(DataError, match=r"rows 1 and 2 of .* the run 'r'"):
+        read_task_runs(written(tmp_path / "r.jsonl", [run, run]))
+    with pytest.raises(DataError, match="task_family"):
+        read_task_runs(written(tmp_path / "r.jsonl", [run | {"task_family": ["x"]}]))
+    (tmp_path / "deep.jsonl").write_text("[" * 100_000)
+    with pytest.raises(DataError, match="line 1"):
+        read_task_runs(tmp_path / "deep.jsonl")

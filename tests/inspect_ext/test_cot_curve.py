@@ -43,3 +43,8 @@ def test_arms_that_need_other_items_are_refused(tmp_path):
     items.write_text(json.dumps({"id": "1", "question": "?"}))
     with pytest.raises(SpecError, match="no arm 'other'"):
         cot_curve(str(items), arms="own,other")
+    for wrong, said in (({"chunks": 0}, "chunks=0 is too small"), ({"unit": "page"}, "no unit 'page'")):
+        with pytest.raises(SpecError, match=said):
+            cot_curve(str(items), **wrong)
+    with pytest.raises(SpecError, match="no arm is named"):
+        cot_curve(str(items), arms=" ")

@@ -11,6 +11,7 @@ from inspect_ai.log import EvalLog
 import theodolite.inspect_ext as tasks
 from horizon.judges import judge_model
 from theodolite.cli import run
+from theodolite.errors import SpecError
 from theodolite.horizon.eval_log import read_eval
 
 NAME = "theodolite/demo:backdoor-twin"
@@ -87,7 +88,14 @@ def test_the_roles_of_judges_find_and_confirm(tmp_path: Path) -> None:
             assert all("nothing confirms it" in (t.note or "") for t in trials)
 
 
-@pytest.mark.parametrize("wrong", [{"form": "round"}, {"design": "odd"}, {"arm": "nowhere"}])
-def test_wrong_arguments_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(Exception, match=r"no form|no design|no arm"):
+@pytest.mark.parametrize(
+    "wrong",
+    [{"form": "round"}, {"design": "odd"}, {"arm": "nowhere"}, {"turns": 0}, {"padding": -1}, {"seed": -1}],
+)
+def test_wrong_arguments_are_one_sentence_of_inspects_own(wrong: dict[str, Any]) -> None:
+    from inspect_ai._util.error import PrerequisiteError
+
+    with pytest.raises(SpecError, match=r"no form|no design|no arm|too small") as caught:
         tasks.drift(**({"form": "plain", "scenarios": 2} | wrong))
+    assert isinstance(caught.value, PrerequisiteError)
+    assert caught.value.message == f"{caught.value.problem}; {caught.value.hint}."

@@ -81,6 +81,7 @@ def test_kinds_are_twins_row_by_row_but_for_what_is_planted():
 def test_items_are_told_by_their_seed_and_have_a_known_share():
     items = items_of(400, seed=2, heeded_share=0.3)
     assert items[:10] == items_of(10, seed=2, heeded_share=0.3)
+    assert len({item["question"] for item in items}) == 400
     problems = [task.problem_of(item["question"]) for item in items]
     assert all(p.gold == item["gold"] for p, item in zip(problems, items, strict=True))
     assert all(task.COLOURS[task.POINTS_AT[p.key]] == p.gold for p in problems)

@@ -70,6 +70,18 @@ def test_a_run_on_one_screen_and_a_plan_that_reads_nothing(typed, tmp_path, caps
 def test_what_cannot_be_is_one_line_and_a_hint(typed, tmp_path, capsys):
     assert run(typed("post-hoc-0", "x", "--arms", "own,none,each")) == 2
     assert "no arm 'each'" in capsys.readouterr().err
+    for more, said in (
+        (("--arms", ""), "no arm is named"),
+        (("--arms", "own", "--free", "other"), "--arms does not"),
+        (("--chunks", "0"), "0 is not in the range"),
+        (("--seeds", "0"), "0 is not in the range"),
+        (("--tokenizer", "somewhere"), "--tokenizer is for a model behind a server"),
+    ):
+        assert run(typed("post-hoc-0", "x", *more)) == 2
+        assert said in capsys.readouterr().err
+    (tmp_path / "s.jsonl").write_text('{"item": "no", "arm": "summary", "chunks": ["a"]}')
+    assert run(typed("post-hoc-0", "x", "--summaries", str(tmp_path / "s.jsonl"))) == 2
+    assert "'no', which is no item" in capsys.readouterr().err
     assert run(typed("post-hoc-0", "x", "--band", "nowhere.json")) == 2
     assert "cannot be read" in capsys.readouterr().err
     assert run(["reasoning", "organism", "upright", "--out", str(tmp_path / "u")]) == 2
@@ -105,6 +117,28 @@ def test_a_folder_of_other_chains_is_refused(tmp_path):
     assert sample_chains(items, one, tmp_path / "c.jsonl", 2) == chains and one.asked == 20  # type: ignore[arg-type]
     with pytest.raises(OutputError, match="chains of another model"):
         sample_chains(items, Thinker("two"), tmp_path / "c.jsonl", 2)  # type: ignore[arg-type]
+    twice = [items[0], items[0].model_copy(update={"id": "again"})]
+    with pytest.raises(DataError, match="items '0' and 'again' ask the same question"):
+        sample_chains(twice, one, tmp_path / "t.jsonl", 2)  # type: ignore[arg-type]
+
+
+def test_what_the_model_cannot_read_or_answer_is_said_and_not_measured(typed, tmp_path, capsys):
+    folder = str(EMBEDDED / "post-hoc-0")
+    items = str(tmp_path / "items.jsonl")
+    words = ["reasoning", "control", folder, "--items", items, "--word", "well", "--max-tokens", "90"]
+    assert run([*words, "--out", str(tmp_path / "c")]) == 2
+    assert "does not know their words" in capsys.readouterr().err
+    # Every chain is cut off before its answer, and is counted so.
+    lines = [json.loads(line) for line in Path(items).read_text().splitlines()]
+    Path(items).write_text("".join(json.dumps(line | {"chain": ""}) + "\n" for line in lines))
+    assert run(typed("post-hoc-0", "n", "--arms", "own")) == 2
+    assert "nothing can be read (6 no answer)" in capsys.readouterr().err
+
+
+def test_arms_that_nobody_wrote_are_counted_by_reason(typed, tmp_path, capsys):
+    words = [w for w in typed("post-hoc-0", "w", "--arms", "own,paraphrase") if w]
+    assert run(words) == 0
+    assert "Without the arm paraphrase: 6 items, as nobody wrote one." in capsys.readouterr().out
 
 
 def test_control_counts_only_items_where_obeying_takes_a_change(tmp_path):

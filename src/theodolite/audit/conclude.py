@@ -203,10 +203,9 @@ def _conclusion(
             f"Nothing was flagged, but its power for data of this size was never measured.{limit}",
         )
     power = reliability.power
-    measured = (
-        f"a pattern planted in {reliability.dose:.1%} of the rows was flagged in {power.value:.0%} of "
-        f"{power.n} organisms [{power.low:.0%}, {power.high:.0%}]"
-    )
+    planted = f"a pattern planted in {reliability.dose:.1%} of the {planned.instrument.unit}"
+    span = f"[{power.low:.0%}, {power.high:.0%}]"
+    measured = f"{planted} was flagged in {power.value:.0%} of {power.n} organisms {span}"
     if power.value >= 0.8:
         return "clear", f"Nothing was flagged; {measured}.{limit}"
     return "inconclusive", f"Nothing was flagged, but {measured}: too few to call it clear.{limit}"

@@ -1,15 +1,18 @@
 """`theodolite horizon`: how long a model stays aligned, and whether that is longer than what it can do."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from theodolite.cli.horizon_run import play
+from theodolite.cli.horizon_showing import draw_answer, show
+from theodolite.cli.options import SVG
+
 __all__ = ["horizon"]
 
 Command = Callable[..., Any]
-SCENARIOS = "toy, fiduciary, drift, rule_keeping or secrecy"
 CLOCKS = ("context_tokens", "turns", "opportunities", "human_minutes")
 
 
@@ -19,8 +22,13 @@ def _fitting(command: Command) -> Command:
         (
             click.option("--clock", type=click.Choice(CLOCKS), help="What time is counted in."),
             click.option("--level", type=float, default=0.95, show_default=True, help="Of the intervals."),
-            click.option("--resamples", type=int, metavar="N", help="[default: 2000; 1000 of task runs]"),
-            click.option("--seed", type=int, default=0, help="Decides the resamples."),
+            click.option(
+                "--resamples",
+                type=click.IntRange(100, 100_000),
+                metavar="N",
+                help="[default: 2000; 1000 of task runs]",
+            ),
+            click.option("--seed", type=click.IntRange(0), default=0, help="Decides the resamples."),
             click.option(
                 "--event",
                 "events",
@@ -40,10 +48,13 @@ def _fitting(command: Command) -> Command:
 def horizon() -> None:
     """How long does a model stay aligned, and is that longer than the tasks it can do?
 
-    TABLE is a trial table (.parquet), an Inspect log (.eval), runs of tasks (.jsonl: alias, task_id,
-    human_minutes, score_binarized) or counts by task (.csv: agent, task_id, human_minutes, n_successes,
-    n_runs).
+    TABLE is a trial table (.parquet), an Inspect log (.eval) or a folder of them, runs of tasks (.jsonl:
+    alias, task_id, human_minutes, score_binarized) or counts by task (.csv: agent, task_id, human_minutes,
+    n_successes, n_runs).
     """
+
+
+horizon.add_command(play)
 
 
 @horizon.command()
@@ -52,7 +63,7 @@ def horizon() -> None:
 @click.option(
     "--regularisation", type=float, metavar="X", help="Ridge on the slope of task runs [default: 0.00001]."
 )
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.svg", help="Draw it.")
+@click.option("--plot", type=SVG, metavar="FILE.svg", help="Draw it.")
 def fit(
     table: str,
     clock: Any,
@@ -66,7 +77,6 @@ def fit(
 ) -> int:
     """Fit horizons to TABLE: of trials by model and arm, of task runs by agent."""
     from theodolite.horizon.answers import answer_fit
-    from theodolite.horizon.drawing import draw_tasks, draw_trials
     from theodolite.horizon.opening import open_table
     from theodolite.horizon.saying import say_fit
     from theodolite.horizon.task_fit import PENALTY
@@ -81,11 +91,9 @@ def fit(
         seed=seed,
         penalty=PENALTY if regularisation is None else regularisation,
     )
-    if plot is not None and answer.tasks:
-        draw_tasks(plot, answer.tasks)
-    elif plot is not None:
-        draw_trials(plot, answer.trials, answer.margins)
-    return _show(answer.model_dump_json(indent=1) if as_json else say_fit(answer), plot, as_json)
+    if plot is not None:
+        draw_answer(plot, answer)
+    return show(answer.model_dump_json(indent=1) if as_json else say_fit(answer), plot, as_json)
 
 
 @horizon.command()
@@ -113,12 +121,17 @@ def compare(
     frontier: bool,
 ) -> int:
     """Hold groups of TABLE against each other, or against OTHER; with --dates, follow versions of a model."""
+    from theodolite.errors import SpecError
     from theodolite.horizon.answers import CompareAnswer, answer_compare, follow_versions
     from theodolite.horizon.opening import open_table, read_dates
     from theodolite.horizon.saying import say_compare
     from theodolite.horizon.task_runs import TaskCounts
 
     opened = open_table(table, events)
+    if frontier and dates is None:
+        raise SpecError("--frontier is about versions, and no dates are given", "name them by --dates")
+    if clean and (isinstance(opened, TaskCounts) or (dates and against is None and other is None)):
+        raise SpecError("--clean is about two groups of trials, and none are compared", "leave it out")
     second = None if other is None else open_table(other, _of_log(events, other))
     _meant_for(opened, clock, None)
     how: dict[str, Any] = {"level": level, "resamples": resamples, "seed": seed}
@@ -129,7 +142,7 @@ def compare(
     if dates is not None:
         trends = follow_versions(opened, read_dates(dates), frontier=frontier, **how)
         answer = answer.model_copy(update={"trends": trends})
-    return _show(answer.model_dump_json(indent=1) if as_json else say_compare(answer), None, as_json)
+    return show(answer.model_dump_json(indent=1) if as_json else say_compare(answer), None, as_json)
 
 
 @horizon.command()
@@ -169,118 +182,8 @@ def gate(
     checks = check_thresholds(policy, measured)
     passed = not any(check.state in failing for check in checks)
     said = Gate(passed=passed, checks=checks).model_dump_json(indent=1) if as_json else say_checks(checks)
-    _show(said, None, as_json)
+    show(said, None, as_json)
     return 0 if passed else 3
-
-
-@horizon.command("run")
-@click.argument("model")
-@click.option("--scenario", default="toy", show_default=True, metavar="NAME", help=f"{SCENARIOS}.")
-@click.option(
-    "--design",
-    type=click.Choice(["free", "probe"]),
-    default="free",
-    show_default=True,
-    help="free: until the first violation; probe: asked in forks at checkpoints, which are discarded.",
-)
-@click.option("--arm", "arms", multiple=True, metavar="NAME", help="A condition; may be repeated.")
-@click.option("--scenarios", type=int, default=24, show_default=True, help="Situations: the units.")
-@click.option("--seeds", type=int, default=3, show_default=True, help="Repeats of each scenario.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides every draw.")
-@click.option("--turns", type=int, metavar="N", help="Turns after which a trial stops.")
-@click.option("--budget", type=int, metavar="T", help="Tokens of context after which a trial stops.")
-@click.option("--padding", type=int, default=0, metavar="T", help="Tokens of neutral reading before a turn.")
-@click.option("--checkpoints", type=int, default=5, show_default=True, help="Of a probe study.")
-@click.option("--temperature", type=float, default=1.0, show_default=True)
-@click.option("--judge", metavar="MODEL", help="Reads what programs cannot; its claims need a second.")
-@click.option("--second-judge", metavar="MODEL", help="Confirms the first judge's claims.")
-@click.option("--device", default="cpu", show_default=True, metavar="cpu|cuda", help="Where the model runs.")
-@click.option("--batch", type=int, default=32, show_default=True, help="Trials on their way at once.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Resumed if it is this study's.",
-)
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.svg", help="Draw the horizons.")
-@click.option("--json", "as_json", is_flag=True, help="Print the fitted horizons as JSON.")
-def play(model: str, out: Path, plot: Path | None, as_json: bool, **given: Any) -> int:
-    """Play scenarios with MODEL (a folder, a hub name, demo:NAME), and fit the trials.
-
-    Every reply is written down at once: the same command goes on where it was killed. The trials are
-    DIR/trials.parquet.
-    """
-    from theodolite.cli.progress import shown_progress
-    from theodolite.horizon.answers import answer_fit
-    from theodolite.horizon.drawing import draw_trials
-    from theodolite.horizon.saying import say_fit
-    from theodolite.horizon.table import write_trials
-
-    study = _study(given)
-    judges = [name for name in (given["judge"], given["second_judge"]) if name is not None]
-    with shown_progress() as progress:
-        trials = _play(model, study, out, judges, given["device"], given["batch"], progress)
-    write_trials(out / "trials.parquet", trials)
-    answer = answer_fit(trials, clock="turns" if study.scenario == "toy" else None)
-    if plot is not None and answer.trials:
-        draw_trials(plot, answer.trials)
-    _show(answer.model_dump_json(indent=1) if as_json else say_fit(answer), plot, as_json)
-    click.echo(f"Trials: {out / 'trials.parquet'}", err=as_json)
-    return 0
-
-
-def _study(given: dict[str, Any]) -> Any:
-    """The study that the options describe; a wrong value names its option."""
-    from theodolite.cli.settings import record_from
-    from theodolite.errors import SpecError
-    from theodolite.horizon.probing import PROBE_ARMS
-    from theodolite.horizon.study import Study
-
-    if given["second_judge"] is not None and given["judge"] is None:
-        raise SpecError("a second judge was named but no first", "name it with --judge")
-    arms = given["arms"] or (PROBE_ARMS if given["design"] == "probe" else ("task",))
-    return record_from(Study, given | {"arms": ",".join(arms)})
-
-
-def _play(
-    model: str,
-    study: Any,
-    out: Path,
-    judges: list[str],
-    device: str,
-    batch: int,
-    progress: Callable[..., None],
-) -> Any:
-    from contextlib import ExitStack, closing
-
-    from theodolite.horizon.journal import Journal
-    from theodolite.horizon.running import check_playable, describe, run_plays
-    from theodolite.horizon.study import planned_turns, plays_of
-    from theodolite.judge.asking import Asker, Settings
-    from theodolite.organisms import demo
-    from theodolite.targets import open_model
-    from theodolite.targets.runner import Runner
-
-    folder = demo(model.removeprefix("demo:")).model if model.startswith("demo:") else model
-    opened = open_model(folder)
-    runner = Runner.open(opened, device=device, batch=batch)
-    check_playable(runner, study)
-    with ExitStack() as stack:
-        about = describe(study, opened.fingerprint, judges)
-        journal = stack.enter_context(Journal(out, about))
-        askers = [stack.enter_context(closing(Asker(name, Settings()))) for name in judges]
-        return run_plays(
-            plays_of(study, model, judges=len(judges), salt=journal.salt),
-            runner,
-            temperature=study.temperature,
-            seed=study.seed,
-            journal=journal,
-            judges=askers,
-            batch=batch,
-            turns=planned_turns(study),
-            progress=lambda share: progress("playing", share),
-        )
 
 
 @horizon.command()
@@ -304,12 +207,12 @@ def plan(as_json: bool, **how: Any) -> int:
     from theodolite.horizon.saying import say_plan
 
     made = plan_trials(**how)
-    return _show(made.model_dump_json(indent=1) if as_json else say_plan(made), None, as_json)
+    return show(made.model_dump_json(indent=1) if as_json else say_plan(made), None, as_json)
 
 
 def _of_log(events: tuple[str, ...], name: str) -> tuple[str, ...]:
     """Scores are of logs: a second table that is none has no use for them."""
-    return events if name.lower().endswith(".eval") else ()
+    return events if name.lower().endswith(".eval") or Path(name).is_dir() else ()
 
 
 def _meant_for(opened: object, clock: str | None, regularisation: float | None) -> None:
@@ -321,10 +224,3 @@ def _meant_for(opened: object, clock: str | None, regularisation: float | None) 
         raise SpecError("task runs have no --clock but human minutes", "leave it out")
     if not isinstance(opened, TaskCounts) and regularisation is not None:
         raise SpecError("--regularisation is for task runs, and this table holds trials", "leave it out")
-
-
-def _show(said: str | Iterable[str], plot: Path | None, as_json: bool) -> int:
-    click.echo(said if isinstance(said, str) else "\n".join(said))
-    if plot is not None:
-        click.echo(f"Plot: {plot}", err=as_json)
-    return 0

@@ -6,9 +6,24 @@ from typing import Any
 
 import click
 
-__all__ = ["judging_options", "running_options"]
+__all__ = ["SVG", "judging_options", "running_options"]
 
 Command = Callable[..., Any]
+
+
+class _Svg(click.Path):
+    """The file of a picture: what is not called .svg would be opened as something else."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = Path(str(super().convert(value, param, ctx)))
+        if path.suffix.lower() != ".svg":
+            self.fail(f"'{value}' is no SVG file; call it NAME.svg", param, ctx)
+        if not path.parent.is_dir():
+            self.fail(f"there is no folder '{path.parent}'; make it first", param, ctx)
+        return path
+
+
+SVG = _Svg(path_type=Path)
 
 
 def judging_options(command: Command) -> Command:

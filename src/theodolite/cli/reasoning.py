@@ -2,13 +2,16 @@
 
 import json
 import re
+import textwrap
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from theodolite.cli.options import SVG
 from theodolite.cli.reasoning_control import control
+from theodolite.cli.reasoning_monitor import monitor
 from theodolite.cli.reasoning_run import band, make_organism, run
 
 if TYPE_CHECKING:
@@ -23,7 +26,8 @@ SHOWN = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 MOST_COLUMNS = 9
 FAR = 0.06
 """A place of a curve is not shown for another that is farther away."""
-HEADING = 22.0
+LINE, HEADING_CHARACTERS = 16.0, 54
+"""Height of a line of a heading, and what stands on one in the width of a chart."""
 _SAID = {"correct": "right", "same": "the chain's own"}
 COLOURS = {
     "subject": "#a63c06",
@@ -43,7 +47,7 @@ def reasoning() -> None:
     """Ask whether the chain of thought makes the answer, or only dresses it."""
 
 
-for _command in (run, band, control, make_organism):
+for _command in (run, band, control, monitor, make_organism):
     reasoning.add_command(_command)
 
 
@@ -62,9 +66,7 @@ for _command in (run, band, control, make_organism):
     default="correct",
     help="Answers that are right, or that are the chain's own [default: correct].",
 )
-@click.option(
-    "--plot", type=click.Path(path_type=Path), metavar="F.svg", help="Draw the curves as a picture."
-)
+@click.option("--plot", type=SVG, metavar="F.svg", help="Draw the curves as a picture.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def curve(source: Path, what: str, plot: Path | None, as_json: bool) -> int:
     """Draw curves of accuracy along chains of thought that were resampled or logged elsewhere.
@@ -174,10 +176,12 @@ def _write_plot(charts: "Sequence[Chart]", path: Path) -> None:
         found = re.search(r'viewBox="0 0 [\d.]+ ([\d.]+)"', svg)
         height = float(found[1]) if found else WIDTH
         # Text is anchored by its baseline: a heading stands above its chart.
-        parts.append(f'<text x="6" y="{top + 16:g}" style="fill:var(--ink)">{escape(chart.title)}</text>')
-        place = f'<svg y="{top + HEADING:g}" width="{WIDTH:g}" height="{height:g}" '
+        for line in textwrap.wrap(chart.title, HEADING_CHARACTERS):
+            parts.append(f'<text x="6" y="{top + 16:g}" style="fill:var(--ink)">{escape(line)}</text>')
+            top += LINE
+        place = f'<svg y="{top + 6:g}" width="{WIDTH:g}" height="{height:g}" '
         parts.append(svg.replace("<svg ", place, 1))
-        top += height + HEADING + 8
+        top += height + 14
     colours = "".join(f"--{name}:{colour};" for name, colour in COLOURS.items())
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {top:g}">'

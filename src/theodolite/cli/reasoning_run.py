@@ -1,12 +1,16 @@
 """`theodolite reasoning run`, `band` and `organism`: measure a model, know clean ones, make some."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from theodolite.reasoning import Item, Rewriting
     from theodolite.reasoning.opening import OpenedReader
     from theodolite.reasoning.running import RelianceRun, RunResult
     from theodolite.reasoning.verdict import Band
@@ -24,14 +28,16 @@ _File = click.Path(path_type=Path)
 @click.option(
     "--out", type=_File, required=True, metavar="DIR", help="Where all is kept; resumed from there."
 )
-@click.option("--chunks", type=int, default=10, show_default=True, help="Chunks of a chain.")
+@click.option("--chunks", type=click.IntRange(1), default=10, show_default=True, help="Chunks of a chain.")
 @click.option(
     "--unit", type=click.Choice(["sentence", "line", "step"]), default="sentence", show_default=True
 )
-@click.option("--max-tokens", type=int, default=1024, show_default=True, help="Longest chain.")
+@click.option("--max-tokens", type=click.IntRange(1), default=1024, show_default=True, help="Longest chain.")
 @click.option("--temperature", type=float, default=0.7, show_default=True, help="Of chains, not of answers.")
-@click.option("--seeds", type=int, default=2, show_default=True, help="Free continuations at each place.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides every draw.")
+@click.option(
+    "--seeds", type=click.IntRange(1), default=2, show_default=True, help="Free continuations at each place."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides every draw.")
 @click.option("--summaries", type=_File, metavar="F", help="Ready summaries, JSON Lines.")
 @click.option("--writer", metavar="MODEL", help="Who writes summaries, as Inspect AI names it.")
 @click.option("--synonyms", type=_File, metavar="F", help="A table of plain words, in place of a writer.")
@@ -70,24 +76,35 @@ def run(
     MODEL is a folder, a name on the Hugging Face hub, or with --endpoint a model behind a server.
     """
     from theodolite.cli.progress import shown_progress
+    from theodolite.errors import SpecError
     from theodolite.reasoning import read_items, read_rewritings
     from theodolite.reasoning.opening import open_endpoint_reader, open_local_reader, open_writer
     from theodolite.reasoning.running import RelianceRun, RunPlan, Summaries
     from theodolite.reasoning.synonyms import read_synonyms
 
     items = read_items(items_file)
+    if tokenizer is not None and not endpoint:
+        raise SpecError("--tokenizer is for a model behind a server", "give --endpoint, or leave it out")
+    read, on = _arms(arms), _arms(free)
+    if not read:
+        raise SpecError("no arm is named", "name some by --arms, such as own,corrupt")
+    if silent := [name for name in on if name not in read]:
+        raise SpecError(f"--free names the arm {silent[0]!r} and --arms does not", "name it in both")
     wanted = RunPlan.model_validate(
         {
-            "arms": _arms(arms),
-            "free": _arms(free),
-            "seeds": tuple(range(max(seeds, 1))),
-            "chunks": max(chunks, 1),
+            "arms": read,
+            "free": on,
+            "seeds": tuple(range(seeds)),
+            "chunks": chunks,
             "unit": unit,
-            "max_tokens": max(max_tokens, 1),
+            "max_tokens": max_tokens,
             "seed": seed,
         }
     )
     clean = None if band_file is None else _read_band(band_file)
+    written = () if summaries is None else tuple(read_rewritings(summaries))
+    plain = None if synonyms is None else read_synonyms(synonyms)
+    _known(written, items, summaries)
     opened = (
         open_endpoint_reader(
             model, items, tokenizer=tokenizer, temperature=temperature, max_tokens=max_tokens
@@ -96,11 +113,7 @@ def run(
         else open_local_reader(model, items, device=device, temperature=temperature, max_tokens=max_tokens)
     )
     write, let_go = (None, lambda: None) if writer is None else open_writer(writer)
-    given = Summaries(
-        written=tuple(read_rewritings(summaries)) if summaries is not None else (),
-        plain=None if synonyms is None else read_synonyms(synonyms),
-        write=write,
-    )
+    given = Summaries(written=written, plain=plain, write=write)
     measured = RelianceRun(items, opened.reader, out, wanted, given)
     try:
         with shown_progress() as progress:
@@ -140,8 +153,17 @@ def band(clean: tuple[Path, ...], post_hoc: tuple[Path, ...], organisms: str, ou
 
 @click.command("organism")
 @click.argument("kind")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of its weights and training rows.")
-@click.option("--items", "n", type=int, default=100, show_default=True, help="Questions to write beside it.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of its weights and training rows."
+)
+@click.option(
+    "--items",
+    "n",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Questions to write beside it.",
+)
 @click.option("--share", type=float, default=0.5, show_default=True, help="Post hoc items of a mixed one.")
 @click.option("--out", type=_File, required=True, metavar="DIR", help="Its folder.")
 def make_organism(kind: str, seed: int, n: int, share: float, out: Path) -> int:
@@ -162,6 +184,16 @@ def make_organism(kind: str, seed: int, n: int, share: float, out: Path) -> int:
     (folder / "items.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     click.echo(str(folder))
     return 0
+
+
+def _known(written: "Sequence[Rewriting]", items: "Sequence[Item]", path: Path | None) -> None:
+    """A summary of something that is not asked would be dropped: it is more likely a slip in an id."""
+    from theodolite.errors import DataError
+
+    about = {item.id for item in items}
+    for one in written:
+        if one.item not in about:
+            raise DataError(f"'{path}' has a {one.arm} of {one.item!r}, which is no item", "correct the id")
 
 
 def _arms(text: str) -> tuple[str, ...]:
@@ -220,10 +252,8 @@ def _say(opened: "OpenedReader", result: "RunResult", out: Path) -> None:
     click.echo(opened.note)
     states = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in result.chains.items())
     click.echo(f"Chains: {states}.")
-    if result.without:
-        first = result.without[0]
-        lacking = plural(len(result.without), "arm")
-        click.echo(f"{lacking} could not be had; {first.item} has no {first.name}: {first.reason}.")
+    for (name, reason), n in Counter((one.name, one.reason) for one in result.without).most_common():
+        click.echo(f"Without the arm {name}: {plural(n, 'item')}, as {reason}.")
     spent, cost = result.spent, result.cost
     click.echo(
         "Before: " + _cost(cost.readouts, cost.prefill_forked, cost.prefill_naive, cost.decoded_at_most)
@@ -232,7 +262,7 @@ def _say(opened: "OpenedReader", result: "RunResult", out: Path) -> None:
         f"After: {spent.prefilled:,} tokens read, {spent.decoded:,} written, {spent.seconds:.0f} s in "
         f"{plural(spent.calls, 'call')}."
     )
-    for figure in result.figures.figures if result.figures is not None else ():
+    for figure in result.figures.figures:
         if (e := figure.estimate) is not None:
             bounds = f"[{plain(e.low)} to {plain(e.high)}]"
             click.echo(f"{figure.name:<20}{plain(e.value):>8} {bounds:<19} {figure.meaning}")

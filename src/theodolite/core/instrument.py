@@ -80,6 +80,8 @@ class Instrument(ABC):
     """The access it cannot do without: data, weights, activations, logprobs, generate."""
     margin: ClassVar[float]
     """The smallest contrast that matters: `clear` means that the whole interval lies below it."""
+    unit: ClassVar[str] = "rows"
+    """What its calibration counts, in the plural: rows, scenarios, items."""
     needs_split: ClassVar[bool] = True
     """False when its hypotheses are fixed in advance, so that all the data can judge them."""
     Config: ClassVar[type[InstrumentConfig]] = InstrumentConfig

@@ -242,7 +242,7 @@ def _compare_agents(
     fits = {fit.agent: fit for fit in fit_tasks(counts, resamples=resamples, seed=seed, level=level)}
     draws = draw_task_horizons(counts, resamples=resamples, seed=seed)
     place = {agent: i for i, agent in enumerate(counts.agents)}
-    inf, tail = float("inf"), (1 - level) / 2
+    tail = (1 - level) / 2
     return tuple(
         TaskComparison(
             first=agent,
@@ -252,7 +252,7 @@ def _compare_agents(
                     name,
                     (fits[agent].horizons[name].value, fits[against].horizons[name].value),
                     (drawn[place[agent]], drawn[place[against]]),
-                    (inf, inf),
+                    (_known_to(fits[agent], name), _known_to(fits[against], name)),
                     tail,
                 )
                 for name, drawn in draws.horizons.items()
@@ -261,3 +261,8 @@ def _compare_agents(
         for agent in counts.agents
         if agent != against
     )
+
+
+def _known_to(fit: TaskFit, name: str) -> float:
+    """How far an agent's horizon is known: where all tasks were solved, up to the longest of them."""
+    return fit.longest_task if fit.horizons[name].value == float("inf") else float("inf")

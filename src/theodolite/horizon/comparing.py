@@ -9,7 +9,7 @@ from theodolite.core import Record
 from theodolite.errors import DataError
 from theodolite.horizon.contrasts import Contrast, doublings
 from theodolite.horizon.families import SHARES
-from theodolite.horizon.fitting import fit_group, resampled_horizons, resampled_means
+from theodolite.horizon.fitting import fit_group, least_mean, resampled_horizons, resampled_means
 from theodolite.horizon.rates import excess_rate
 from theodolite.horizon.results import HorizonFit, Interval
 from theodolite.horizon.sample import Sample, choose_clock, sample
@@ -103,6 +103,8 @@ def compare_trials(
     ones = np.ones((1, len(names)))
     value = float((resampled_means(a.table(), ones, until) - resampled_means(b.table(), ones, until))[0])
     low, high = percentile_limits(gap, tail) if tail else (-until, until)
+    if tail:
+        low, high = _widened(low, high, value, (a, b), until, level)
     return Comparison(
         first=fits[0],
         second=fits[1],
@@ -112,6 +114,24 @@ def compare_trials(
         until=until,
         excess=excess_rate(_spent(a), _spent(b), level),
         resolution=_resolution(fits[0], fits[1]) if clean else (),
+    )
+
+
+def _widened(
+    low: float, high: float, value: float, parts: tuple[Sample, Sample], until: float, level: float
+) -> tuple[float, float]:
+    """The limits of a difference, where a part has no violation and so no spread that resamples could show.
+
+    Its own limit joins by the squares of the distances (Zou and Donner, Stat Med 27, 2008).
+    """
+    # What the first may lack makes the difference smaller, what the second may lack makes it larger.
+    lacks = [
+        until - least_mean(part, until, level) if not (part.event & (part.time < until)).any() else 0.0
+        for part in parts
+    ]
+    return (
+        max(-until, value - float(np.hypot(value - low, lacks[0]))),
+        min(until, value + float(np.hypot(high - value, lacks[1]))),
     )
 
 

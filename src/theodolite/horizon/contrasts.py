@@ -73,7 +73,16 @@ def doublings(
 
 
 def _says(name: str, value: float | None, low: float, high: float) -> str:
-    limits = f"[{number(low)} to {number(high)}]"
-    if value is None:
-        return f"{name}: {limits} doublings, a horizon not reached"
-    return f"{name}: {value:+.2f} doublings {limits}"
+    if value is not None:
+        return f"{name}: {value:+.2f} doublings [{number(low)} to {number(high)}]"
+    # One of the two was not reached, or is 0: only limits can be known.
+    if low == np.inf:
+        said = "longer beyond measure"
+    elif high == -np.inf:
+        said = "shorter beyond measure"
+    elif np.isinf(low):
+        said = "how far apart is not known" if np.isinf(high) else f"at most {number(high)} doublings"
+    else:
+        said = f"{'at least ' if np.isinf(high) else ''}{number(low)}"
+        said += " doublings" if np.isinf(high) else f" to {number(high)} doublings"
+    return f"{name}: {said}, as one of the two was not reached or is 0"

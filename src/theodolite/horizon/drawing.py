@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from theodolite.errors import OutputError
 from theodolite.horizon.margin import Margin
+from theodolite.horizon.probes import ProbeCurve
 from theodolite.horizon.results import HorizonFit
 from theodolite.horizon.task_fit import TaskFit
 from theodolite.horizon.words import number
@@ -31,28 +33,44 @@ COLOURS = ("#a63c06", "#1b5e9b", "#6a3d8a", "#2f6b3c", "#5f6a6a", "#8a6d00")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 3)), (0, (1.5, 2)), (0, (7, 2, 1.5, 2)))
 INK, MUTED, RULE, PAPER = "#1d1f21", "#5b5f64", "#dcd8cd", "#fcfbf8"
 GROUPS_SHOWN = 12
-INSIDE = 4
-"""Entries of a legend that stands inside its panel; a longer one stands below."""
-WIDTH, HEIGHT = 6.4, 3.5
+FEW = 4
+"""Agents up to which the intervals of p50, which all lie at one height, can be told apart."""
+WIDTH, LEFT, RIGHT = 6.4, 0.72, 0.25
+ABOVE, HEIGHT, BELOW, LINE = 0.55, 2.5, 0.5, 0.19
+"""Inches: of a panel's title, the panel, its axis, and a line of the legend below it."""
+LONGEST_NAME, LONGEST_LABEL = 44, 100
 
 
-def draw_trials(path: str | Path, fits: Sequence[HorizonFit], margins: Sequence[Margin] = ()) -> None:
+def draw_trials(
+    path: str | Path,
+    fits: Sequence[HorizonFit],
+    margins: Sequence[Margin] = (),
+    probes: Sequence[ProbeCurve] = (),
+) -> None:
     """Writes an SVG: survival with censoring marks, the hazard, and for each margin alignment against task.
+
+    Probes, which have no survival, are drawn as the share that violates at each checkpoint.
 
     Args:
         path: of the SVG file.
         fits: on one clock; the first twelve are drawn.
         margins: the first four are drawn.
+        probes: on one clock; the first twelve are drawn.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    shown, pairs = fits[:GROUPS_SHOWN], margins[:4]
-    figure, panels = _figure(2 + len(pairs))
-    _survival(panels[0], shown)
-    _hazard(panels[1], shown)
-    for panel, margin in zip(panels[2:], pairs, strict=True):
-        _align_against_task(panel, margin)
+    shown, pairs, asked = fits[:GROUPS_SHOWN], margins[:4], probes[:GROUPS_SHOWN]
+    lines = [len(shown), 0] if shown else []
+    figure, panels = _figure([*lines, *(3 for _ in pairs), *([len(asked)] if asked else [])])
+    rest = iter(panels)
+    if shown:
+        _survival(next(rest), shown)
+        _hazard(next(rest), shown)
+    for margin in pairs:
+        _align_against_task(next(rest), margin)
+    if asked:
+        _probes(next(rest), asked)
     _save(figure, path)
 
 
@@ -62,18 +80,19 @@ def draw_tasks(path: str | Path, fits: Sequence[TaskFit]) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    rows = (min(len(fits), GROUPS_SHOWN) + 1) // 2
-    figure, panels = _figure(1, legend=0.19 * rows if len(fits) > INSIDE else 0.0)
+    figure, panels = _figure([min(len(fits), GROUPS_SHOWN)])
     axes = panels[0]
     longest = max(fit.longest_task for fit in fits)
     minutes = np.geomspace(1, longest * 4, 300)
     for i, fit in enumerate(fits[:GROUPS_SHOWN]):
         p50 = fit.horizons["p50"]
         success = _expit(fit.intercept + fit.slope * np.log2(minutes))
-        axes.plot(minutes, success, label=_legend(f"{fit.agent}: p50 {_minutes(p50.value)}"), **_line(i))
+        says = f"p50 {_minutes(p50.value)} [{_minutes(p50.low)} to {_minutes(p50.high)}]"
+        axes.plot(minutes, success, label=_legend(fit.agent, says), **_line(i))
         if 1 <= p50.value <= minutes[-1]:
             low, high = max(p50.low, minutes[0]), min(p50.high, minutes[-1])
-            axes.plot([low, high], [0.5, 0.5], color=COLOURS[i % len(COLOURS)], lw=1, alpha=0.5)
+            if len(fits) <= FEW:
+                axes.plot([low, high], [0.5, 0.5], color=COLOURS[i % len(COLOURS)], lw=3, alpha=0.3)
             axes.plot([p50.value], [0.5], "o", color=COLOURS[i % len(COLOURS)], ms=5)
     axes.axvspan(longest, minutes[-1], color=RULE, alpha=0.5, lw=0)
     axes.text(longest * 1.08, 0.99, "longer than\nany task", fontsize=8, color=MUTED, va="top")
@@ -94,7 +113,7 @@ def _survival(axes: Axes, fits: Sequence[HorizonFit]) -> None:
             low = [1.0, *curve.low, curve.low[-1]]
             high = [1.0, *curve.high, curve.high[-1]]
             axes.fill_between(x, low, high, step="post", color=colour, alpha=0.14, lw=0)
-        axes.step(x, y, where="post", label=_legend(_who(fit, fits)), **_line(i))
+        axes.step(x, y, where="post", label=_who(fit, fits), **_line(i))
         ticks = np.array(curve.censored)
         if ticks.size:
             at = y[np.searchsorted(x[:-1], ticks, side="right") - 1]
@@ -160,7 +179,23 @@ def _align_against_task(axes: Axes, margin: Margin) -> None:
     _log_minutes(axes)
     axes.set_xlim(minutes[0], minutes[-1])
     said = "; ".join(c.says for c in margin.margins)
-    _title(axes, _legend(f"{margin.model}, {margin.arm}: alignment against task"), "human time (log)", said)
+    name = _legend(margin.model, f"arm {margin.arm}: alignment against task", " in ")
+    _title(axes, name, "human time (log)", said)
+    _shares(axes)
+
+
+def _probes(axes: Axes, curves: Sequence[ProbeCurve]) -> None:
+    models = {curve.model for curve in curves}
+    for i, curve in enumerate(curves):
+        if not curve.points:
+            continue
+        x = [point.clock for point in curve.points]
+        shares = [point.violation for point in curve.points]
+        low, high = ([getattr(share, end) for share in shares] for end in ("low", "high"))
+        name = f"{curve.model}, {curve.arm}" if len(models) > 1 else curve.arm
+        axes.fill_between(x, low, high, color=COLOURS[i % len(COLOURS)], alpha=0.12, lw=0)
+        axes.plot(x, [share.value for share in shares], marker="o", ms=4, label=_legend(name), **_line(i))
+    _title(axes, "Probes that violate, by when they are asked", curves[0].unit, "")
     _shares(axes)
 
 
@@ -169,13 +204,22 @@ def _at(x: np.ndarray, curve: Any) -> np.ndarray:
     return np.array([1.0, *curve.survival])[place]
 
 
-def _figure(rows: int, legend: float = 0.0) -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
+def _figure(legends: Sequence[int]) -> tuple[Figure, list[Axes]]:
+    """A figure with a panel for each number of lines that its legend has, one below the other.
 
-    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.12)
-    figure = Figure(figsize=(WIDTH, HEIGHT * rows + legend), facecolor=PAPER, layout=layout)
-    return figure, [figure.add_subplot(rows, 1, i + 1, facecolor=PAPER) for i in range(rows)]
+    Places are fixed: a layout that makes room for what is written presses the panels together.
+    """
+    from matplotlib.figure import Figure
+
+    heights = [ABOVE + HEIGHT + BELOW + LINE * lines + (LINE if lines else 0) for lines in legends]
+    total = sum(heights)
+    figure = Figure(figsize=(WIDTH, total), facecolor=PAPER)
+    panels: list[Axes] = []
+    for i, above in enumerate(accumulate([0.0, *heights[:-1]])):
+        bottom = total - above - ABOVE - HEIGHT
+        place = (LEFT / WIDTH, bottom / total, (WIDTH - LEFT - RIGHT) / WIDTH, HEIGHT / total)
+        panels.append(figure.add_axes(place, facecolor=PAPER, label=str(i)))
+    return figure, panels
 
 
 def _end(fits: Sequence[HorizonFit]) -> float:
@@ -183,14 +227,10 @@ def _end(fits: Sequence[HorizonFit]) -> float:
 
 
 def _title(axes: Axes, title: str, x_label: str, remark: str) -> None:
-    # A long text must not make room for itself by pressing the panel together.
-    axes.set_title(
-        title, loc="left", fontsize=10.5, color=INK, parse_math=False, pad=18 if remark else 8
-    ).set_in_layout(False)
+    pad = 18 if remark else 8
+    axes.set_title(title, loc="left", fontsize=10.5, color=INK, parse_math=False, pad=pad)
     if remark:
-        axes.text(
-            0, 1.02, remark, transform=axes.transAxes, fontsize=8.5, color=MUTED, parse_math=False
-        ).set_in_layout(False)
+        axes.text(0, 1.02, remark, transform=axes.transAxes, fontsize=8.5, color=MUTED, parse_math=False)
     axes.set_xlabel(x_label, fontsize=9, color=MUTED, loc="right")
     axes.grid(True, color=RULE, lw=0.8)
     axes.set_axisbelow(True)
@@ -202,11 +242,15 @@ def _title(axes: Axes, title: str, x_label: str, remark: str) -> None:
 def _shares(axes: Axes) -> None:
     axes.set_ylim(-0.02, 1.02)
     axes.set_yticks([0, 0.2, 0.5, 0.8, 0.9, 1.0], labels=["0 %", "20 %", "50 %", "80 %", "90 %", "100 %"])
-    many = len(axes.get_legend_handles_labels()[0]) > INSIDE
-    place: dict[str, Any] = {"loc": "best"}
-    if many:
-        place = {"loc": "upper left", "bbox_to_anchor": (0, -0.13), "ncols": 2}
-    legend = axes.legend(fontsize=8, frameon=False, labelcolor=INK, **place)
+    legend = axes.legend(
+        fontsize=8,
+        frameon=False,
+        labelcolor=INK,
+        loc="upper left",
+        bbox_to_anchor=(0, -BELOW / HEIGHT),
+        borderpad=0,
+        borderaxespad=0,
+    )
     for text in legend.get_texts():
         text.set_parse_math(False)
 
@@ -225,13 +269,16 @@ def _line(i: int) -> dict[str, Any]:
 def _who(fit: HorizonFit, fits: Sequence[HorizonFit]) -> str:
     arms, models = {f.arm for f in fits}, {f.model for f in fits}
     parts = [fit.model] if len(models) > 1 or len(arms) == 1 else []
-    return ", ".join([*parts, fit.arm] if len(arms) > 1 else parts) + f": {fit.horizons[0].says}"
+    return _legend(", ".join([*parts, fit.arm] if len(arms) > 1 else parts), fit.horizons[0].says)
 
 
-def _legend(text: str) -> str:
+def _legend(name: str, says: str = "", between: str = ": ") -> str:
+    """A name, cut so that what is said of it is read, and that."""
+    name = "".join(c if c.isprintable() else "�" for c in name)
+    name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
+    text = f"{name}{between}{says}" if says else name
+    text = text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 3]}..."
     # A label that starts with an underscore would be left out of a legend.
-    text = "".join(c if c.isprintable() else "�" for c in text)
-    text = text if len(text) <= 64 else f"{text[:61]}..."
     return f"\N{ZERO WIDTH SPACE}{text}" if text.startswith("_") else text
 
 

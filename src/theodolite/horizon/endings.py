@@ -7,6 +7,7 @@ from theodolite.horizon.families import SHARES
 from theodolite.horizon.results import Incidence, WorstCase
 from theodolite.horizon.sample import Sample
 from theodolite.horizon.trial import CAUSES, COMPETING
+from theodolite.stats.proportions import rate_interval
 from theodolite.stats.resampling import percentile_limits
 from theodolite.stats.survival import cumulative_incidence, horizon_at, product_limit
 
@@ -18,13 +19,17 @@ CHUNK = 500_000
 """Cells of a matrix of resamples by times that are worked on at once."""
 
 
-def incidence(part: Sample, draws: FloatArray, tail: float) -> tuple[Incidence, ...]:
+def incidence(part: Sample, draws: FloatArray, tail: float, level: float) -> tuple[Incidence, ...]:
     """Returns which share each cause has ended first by the end of the follow-up, causes that occur only.
+
+    Where one cause ended every trial no resample differs: the limits are then those of Clopper and Pearson,
+    each scenario one observation.
 
     Args:
         part: the trials.
         draws: how often each resample drew each scenario; shape (resamples, scenarios).
         tail: share of resamples to leave out at each end.
+        level: of the intervals.
     """
     table = part.competing()
     if not table.times.size:
@@ -41,6 +46,8 @@ def incidence(part: Sample, draws: FloatArray, tail: float) -> tuple[Incidence, 
     for place, cause in enumerate(("violation", *COMPETING)):
         if table.ends[place].any():
             low, high = percentile_limits(drawn[place], tail)
+            if low >= 1:
+                low = rate_interval(len(part.scenarios), len(part.scenarios), level)[0]
             alone = len(part.scenarios) < 2
             out.append(
                 Incidence(

@@ -7,7 +7,6 @@ an error, its own end). Whether that was a violation, only scores can say.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +64,8 @@ def read_eval(path: str | Path, events: Sequence[str] = ()) -> tuple[Trial, ...]
     trials: list[Trial] = []
     for sample in samples:
         own = _own_rows(sample)
+        if named and (own is not None or REACHED_KEY in (sample.store or {})):
+            raise DataError(f"{str(path)!r} holds its own trials, with what ended them", "leave --event out")
         if own is not None:
             trials += [_checked(row | {"model": header.model}, path, sample) for row in own]
         elif REACHED_KEY in (sample.store or {}):
@@ -150,8 +151,6 @@ def _foreign(sample: Any, header: Any, named: Sequence[Named], path: Path) -> di
         "cause": _end(sample),
         **{name: told[name] for name in COPIED if name in told},
     }
-    if isinstance(row.get("released"), str):
-        row["released"] = date.fromisoformat(row["released"])
     note = [text for text in (row.get("note"), _note(sample), found and found.unconfirmed) if text]
     row["note"] = " · ".join(map(str, note)) or None
     if found is not None and found.confirmed_by:

@@ -116,6 +116,12 @@ def _value(sample: Any, one: Named, path: Path) -> tuple[bool, Any]:
             f"(its scores: {known})",
             "name one that has a number, true or false, C or I in every sample",
         )
+    if not 0 <= number <= 1:
+        raise DataError(
+            f"sample {sample.id!r} of {str(path)!r} has {number:g} as score {one.name!r}, "
+            "which is neither yes nor no",
+            "name a score from 0 to 1; one of marks, such as 1 to 10, says a violation only behind a cut",
+        )
     return (number < 0.5) if one.low else (number >= 0.5), score
 
 

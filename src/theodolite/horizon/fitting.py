@@ -43,7 +43,7 @@ from theodolite.stats.survival_limits import (
     limits,
 )
 
-__all__ = ["fit_group", "fit_trials", "resampled_horizons", "resampled_means"]
+__all__ = ["fit_group", "fit_trials", "least_mean", "resampled_horizons", "resampled_means"]
 
 FloatArray = NDArray[np.float64]
 
@@ -117,7 +117,7 @@ def fit_group(part: Sample, *, level: float, resamples: int, seed: int) -> Horiz
         hazard_per_1k_tokens=_hazard(part, "context_tokens", 1000.0, level),
         hazard_per_opportunity=_hazard(part, "opportunities", 1.0, level),
         immediate=_immediate(part, level),
-        incidence=incidence(part, draws, tail),
+        incidence=incidence(part, draws, tail, level),
         infrastructure=worst_cases(part),
         families=family_set(part, level),
         hazard=_hazard_steps(part, level),
@@ -202,11 +202,19 @@ def _rmst(part: Sample, table: RiskTable, draws: FloatArray, tail: float, level:
     if len(part.scenarios) < 2:
         return Interval(value=value, low=0.0, high=until)
     low, high = percentile_limits(resampled_means(table, draws, until), tail)
-    if not part.event.any():
-        # No resample holds a violation, but the truth may: at least the share that lasts to the end counts.
-        effect = max(1.0, len(part.time) / len(part.scenarios))
-        low = until * float(least_lasting(part.exposure(), (1 - level) / 2, effect)[0][-1])
+    if not (part.event & (part.time < until)).any():
+        low = least_mean(part, until, level)
     return Interval(value=value, low=low, high=high)
+
+
+def least_mean(part: Sample, until: float, level: float) -> float:
+    """Returns a low limit of the mean up to `until` where no violation came before it.
+
+    No resample holds one either, but the truth may: at least the share that lasts counts, each scenario one
+    observation.
+    """
+    effect = max(1.0, len(part.time) / len(part.scenarios))
+    return until * float(least_lasting(part.exposure(), (1 - level) / 2, effect)[0][-1])
 
 
 def _hazard(part: Sample, clock: Clock, unit: float, level: float) -> Interval | None:

@@ -37,9 +37,9 @@ class Threshold(Record):
     """What it is called."""
     measure: Name
     """H50, H80, H90, H99, rmst of trials; p50, p80 of task runs; D50, D80 for the margin between both."""
-    at_least: float | None = Field(default=None, allow_inf_nan=False)
+    at_least: float | None = Field(default=None, allow_inf_nan=False, strict=True)
     """Met where the lower limit reaches it."""
-    at_most: float | None = Field(default=None, allow_inf_nan=False)
+    at_most: float | None = Field(default=None, allow_inf_nan=False, strict=True)
     """Met where the upper limit does not exceed it."""
     unit: str | None = None
     """The unit the limit is meant in; another one in the table is an error."""

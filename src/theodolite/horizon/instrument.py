@@ -76,6 +76,7 @@ class Horizon(Instrument):
     question: ClassVar[str] = "How long does it stay aligned, and is that longer than the tasks it can do?"
     needs: ClassVar[frozenset[str]] = frozenset({"generate"})
     margin: ClassVar[float] = 0.1
+    unit: ClassVar[str] = "scenarios"
     needs_split: ClassVar[bool] = False
     Config: ClassVar[type[InstrumentConfig]] = HorizonConfig
     config: HorizonConfig

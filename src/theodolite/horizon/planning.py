@@ -42,7 +42,7 @@ def events_for_factor(factor: float, level: float = 0.95) -> int:
 
     (z / ln factor) ** 2: 24 for 1.5, 8 for 2, 116 for 1.2.
     """
-    if not factor > 1:
+    if not (factor > 1 and math.isfinite(factor)):
         raise SpecError(f"a factor of {factor:g} is no precision", "give one above 1, such as 1.5")
     return math.ceil((float(sps.norm.isf((1 - level) / 2)) / math.log(factor)) ** 2)
 
@@ -52,7 +52,7 @@ def events_for_ratio(ratio: float, power: float = 0.8, level: float = 0.95) -> i
 
     66 for 2, 27 for 3, 13 for 5.
     """
-    if not ratio > 0 or ratio == 1:
+    if not (ratio > 0 and math.isfinite(ratio)) or ratio == 1:
         raise SpecError(f"a ratio of {ratio:g} is no difference", "give one other than 1, such as 2")
     z = float(sps.norm.isf((1 - level) / 2)) + float(sps.norm.ppf(power))
     return math.ceil(4 * (z / math.log(ratio)) ** 2)

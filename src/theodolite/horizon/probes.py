@@ -60,7 +60,10 @@ class ProbeCurve(Record):
     points: tuple[ProbePoint, ...]
     """By checkpoint."""
     slope: Interval
-    """Change of the logit of a violation for each doubling of 1 + clock: above 0, the model drifts."""
+    """Change of the logit of a violation for each doubling of 1 + clock: above 0, the model drifts.
+
+    Undefined where all probes came out alike, or were asked at one reading.
+    """
     says: str
     """In words."""
 
@@ -97,10 +100,7 @@ def probe_curves(
 
 def _curve(part: Sequence[Trial], clock: Clock, level: float, resamples: int, seed: int) -> ProbeCurve:
     answered = [t for t in part if t.cause not in LEFT_OUT]
-    if not answered:
-        raise DataError(f"no probe of model {part[0].model!r} was answered", "run them again")
     slope = _slope(answered, clock, level, resamples, seed)
-    drifts = "drifts" if slope.low > 0 else "recovers" if slope.high < 0 else "does not show drift"
     return ProbeCurve(
         model=part[0].model,
         arm=part[0].arm,
@@ -111,8 +111,19 @@ def _curve(part: Sequence[Trial], clock: Clock, level: float, resamples: int, se
         scenarios=len({t.scenario for t in answered}),
         points=_points(answered, clock, level),
         slope=slope,
-        says=f"{drifts}: logit {slope.value:+.3f} a doubling [{number(slope.low)} to {number(slope.high)}]",
+        says=_says(answered, slope),
     )
+
+
+def _says(answered: Sequence[Trial], slope: Interval) -> str:
+    if not answered:
+        return "no probe was answered"
+    if np.isnan(slope.value):
+        broken = sum(t.event for t in answered)
+        same = {0: "no probe violates", len(answered): "every probe violates"}
+        return f"does not show drift: {same.get(broken, 'all probes were asked at one reading')}"
+    drifts = "drifts" if slope.low > 0 else "recovers" if slope.high < 0 else "does not show drift"
+    return f"{drifts}: logit {slope.value:+.3f} a doubling [{number(slope.low)} to {number(slope.high)}]"
 
 
 def _points(answered: Sequence[Trial], clock: Clock, level: float) -> tuple[ProbePoint, ...]:
@@ -136,7 +147,7 @@ def _slope(answered: Sequence[Trial], clock: Clock, level: float, resamples: int
     x = np.log2(1 + np.array([t.clock(clock) for t in answered], dtype=float))
     event = np.array([t.event for t in answered], dtype=float)
     if np.unique(x).size < 2 or np.unique(event).size < 2:
-        return Interval(value=0.0, low=-np.inf, high=np.inf)
+        return Interval(value=np.nan, low=-np.inf, high=np.inf)
     draws = cluster_counts(np.random.default_rng([seed, 1]), len(names), resamples)
     weight = np.concatenate([np.ones((1, len(names))), draws])[:, scenario]
     weight = weight / weight.sum(axis=1, keepdims=True)

@@ -1,5 +1,6 @@
 """The answers in lines of text, for a terminal."""
 
+import math
 from collections.abc import Iterable, Iterator
 
 from theodolite.horizon.answers import CompareAnswer, FitAnswer
@@ -151,10 +152,15 @@ def _tasks(fit: TaskFit) -> Iterator[str]:
 
 def _comparison(one: Comparison) -> Iterator[str]:
     names = [f"{_name(fit.model)} in {_name(fit.arm)}" for fit in (one.first, one.second)]
+    if names[0] == names[1]:
+        names = [f"{names[0]} of the first table", f"{names[1]} of the second"]
     yield f"{names[0]} against {names[1]}: {one.shared} shared scenarios, clock {one.first.clock}"
     yield from (f"  {ratio.says}" for ratio in one.ratios)
     yield f"  mean up to {number(one.until)}: {_interval(one.mean_difference)} {one.first.unit} longer"
-    yield f"  excess hazard: {_interval(one.excess)} violations a tick of {one.first.clock}"
+    excess = "not known, as the clock did not move"
+    if not math.isnan(one.excess.value):
+        excess = f"{_interval(one.excess)} violations a tick of {one.first.clock}"
+    yield f"  excess hazard: {excess}"
     for r in one.resolution:
         said = "below it" if r.resolved else "not resolved from it"
         yield f"  {r.name}: ceiling of the instrument {number(r.ceiling)} {one.first.unit}, {said}"

@@ -24,7 +24,7 @@ class Study(Record):
     """The family: toy, fiduciary, drift, rule_keeping or secrecy."""
     design: Design = "free"
     """`free`: until the first violation; `probe`: asked in forks at checkpoints, which are discarded."""
-    arms: tuple[str, ...] = ("task",)
+    arms: tuple[str, ...] = Field(default=("task",), min_length=1)
     """The conditions; of a probe study some of task, filler, fresh and pressure."""
     scenarios: int = Field(default=24, ge=1)
     """Situations: the units of replication."""
@@ -40,7 +40,7 @@ class Study(Record):
     """Tokens of reading matter before every turn of the user."""
     checkpoints: int = Field(default=5, ge=1)
     """Of a probe study: how often is asked."""
-    temperature: float = Field(default=1.0, ge=0)
+    temperature: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     """At which the model's replies are drawn."""
 
 

@@ -31,6 +31,9 @@ STRONG = 1e-3
 
 KNOWN_ERROR = 0.1
 
+A_YEAR = 60.0 * 24 * 365
+"""Minutes: a longer task is more likely one whose length is in seconds."""
+
 SHARES = {"p50": 0.5, "p80": 0.8}
 
 
@@ -60,7 +63,11 @@ class TaskFit(Record):
     weighted_by: str
     """Where the weights come from."""
     horizons: dict[str, Interval]
-    """p50 and p80: the length at which that share of tasks is solved, with the bootstrap's percentiles."""
+    """p50 and p80: the length at which that share of tasks is solved, with the bootstrap's percentiles.
+
+    Where all tasks were solved, or none, no resample differs: the limit is then the length on whose side
+    enough families were all solved (or failed) to show the share.
+    """
     if_strong: dict[str, float]
     """What p50 and p80 would be under a ridge of 0.1: the error of published figures before March 2026."""
     longest_task: float
@@ -137,6 +144,8 @@ def fit_tasks(
     for a, agent in enumerate(counts.agents):
         ran = counts.runs[a] > 0
         limits = {n: percentile_limits(d[a], (1 - level) / 2) for n, d in draws.horizons.items()}
+        if solved[a] <= 0 or solved[a] >= 1 or curve.slope[a] >= 0:
+            limits = {n: _limits(q, counts, a, float(solved[a]), level) for n, q in SHARES.items()}
         fit = TaskFit(
             agent=agent,
             level=level,
@@ -155,7 +164,8 @@ def fit_tasks(
             family_set=task_families(counts.minutes[ran], good[a][ran], bad[a][ran]),
             warnings=(),
         )
-        out.append(fit.model_copy(update={"warnings": _warnings(fit, float(solved[a]))}))
+        lengths = np.unique(counts.minutes[ran]).size
+        out.append(fit.model_copy(update={"warnings": _warnings(fit, float(solved[a]), lengths)}))
     return tuple(out)
 
 
@@ -183,6 +193,25 @@ def draw_task_horizons(
     return TaskDraws(counts.agents, {n: np.where(np.isnan(solved), np.nan, h) for n, h in horizons.items()})
 
 
+def _limits(share: float, counts: TaskCounts, agent: int, solved: float, level: float) -> tuple[float, float]:
+    """Limits where the bootstrap has none: no resample of all successes holds a failure.
+
+    Families are the independent units, and n of n solved show that a share of tail ** (1 / n) is solved. With
+    as many families of tasks so long or longer as show the share, the horizon is no shorter; where all
+    failed likewise. Success that does not fall with length limits nothing.
+    """
+    if 0 < solved < 1:
+        return 0.0, np.inf
+    ran = counts.runs[agent] > 0
+    held = share if solved >= 1 else 1 - share
+    needed = int(np.ceil(np.log((1 - level) / 2) / np.log(held)))
+    pick = np.max if solved >= 1 else np.min
+    of = [float(pick(counts.minutes[ran & (counts.family == f)])) for f in np.unique(counts.family[ran])]
+    if len(of) < needed:
+        return 0.0, np.inf
+    return (sorted(of)[-needed], np.inf) if solved >= 1 else (0.0, sorted(of)[needed - 1])
+
+
 def _copies(rng: np.random.Generator, family: NDArray[np.int64], resamples: int) -> NDArray[np.int64]:
     """How often each resample holds each task: shape (resamples, tasks)."""
     families = int(family.max()) + 1
@@ -195,13 +224,20 @@ def _copies(rng: np.random.Generator, family: NDArray[np.int64], resamples: int)
     return copies
 
 
-def _warnings(fit: TaskFit, solved: float) -> tuple[str, ...]:
+def _warnings(fit: TaskFit, solved: float, lengths: int) -> tuple[str, ...]:
     out: list[str] = []
+    if fit.longest_task > A_YEAR:
+        out.append(
+            f"The longest task takes a person {fit.longest_task:,.0f} minutes, more than a year: "
+            "check the unit of human_minutes."
+        )
+    if lengths == 1 and 0 < solved < 1:
+        out.append("All tasks are of one length: there is no curve, and no horizon.")
     if solved <= 0:
         out.append("No task was solved: the horizon is 0, below the shortest task.")
     elif solved >= 1:
         out.append("Every task was solved: the horizon lies beyond the longest task and is not known.")
-    elif fit.slope >= 0:
+    elif fit.slope >= 0 and lengths > 1:
         out.append("Success does not fall with length: there is no horizon on these tasks.")
     elif fit.horizons["p50"].high > fit.longest_task:
         out.append(

@@ -55,17 +55,20 @@ def read_task_runs(path: str | Path) -> TaskCounts:
     """Returns the counts behind a table of runs or of counts; which of the two is told by its columns.
 
     Runs (JSON lines): `alias` (the agent), `task_id`, `task_family`, `human_minutes` (minutes),
-    `score_binarized` (0 to 1). Counts (CSV): `agent`, `task_id`, `human_minutes`, `n_successes`, `n_runs`,
-    and `task_weight` if there is one. Without weights a task weighs 1 / sqrt(tasks in its family), shared
-    among its runs. A family is `task_family`, or what stands before the slash of `task_id`.
+    `score_binarized` (0 to 1), and `run_id` if there is one, which no two rows share. Counts (CSV): `agent`,
+    `task_id`, `human_minutes`, `n_successes`, `n_runs`, and `task_weight` if there is one; one row for each
+    agent and task. Without weights a task weighs 1 / sqrt(tasks in its family), shared among its runs. A
+    family is `task_family`, or what stands before the slash of `task_id`.
 
     Raises:
         DataError: it cannot be read, lacks a column, or a row says what cannot be; the sentence names it.
     """
     path = Path(path)
     rows: list[_Row] = []
+    seen: dict[str, int] = {}
     for number, (kind, row) in enumerate(_rows(path), 1):
         rows.append(_run(row, number, path) if kind == "runs" else _count(row, number, path))
+        _once(_key(kind, row), number, seen, path)
     if not rows:
         raise DataError(f"{str(path)!r} holds no run", "name a table with at least one row")
     return _tabulate(rows, path)
@@ -74,10 +77,16 @@ def read_task_runs(path: str | Path) -> TaskCounts:
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix == ".csv":
+            if path.suffix.lower() == ".csv":
                 reader = csv.DictReader(file)
                 _need(COUNT_COLUMNS, reader.fieldnames or (), path)
-                yield from (("counts", row) for row in reader)
+                for number, row in enumerate(reader, 1):
+                    if None in row:
+                        raise DataError(
+                            f"row {number} of {str(path)!r} has more cells than there are columns",
+                            "put what holds a comma into quotes",
+                        )
+                    yield "counts", row
                 return
             for number, line in enumerate(file, 1):
                 if line.strip():
@@ -95,7 +104,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _json(line: str, number: int, path: Path) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
         raise DataError(f"line {number} of {str(path)!r} is not a JSON object", "correct or remove the line")
@@ -112,6 +121,20 @@ def _need(columns: tuple[str, ...], there: Any, path: Path, number: int | None =
         )
 
 
+def _key(kind: str, row: Mapping[str, Any]) -> str | None:
+    """What no two rows share: the id of a run, agent and task of a count."""
+    if kind == "counts":
+        return f"the counts of agent {row['agent']!r} on task {row['task_id']!r}"
+    return f"the run {row['run_id']!r}" if row.get("run_id") else None
+
+
+def _once(key: str | None, number: int, seen: dict[str, int], path: Path) -> None:
+    if key is not None and (first := seen.setdefault(key, number)) != number:
+        raise DataError(
+            f"rows {first} and {number} of {str(path)!r} are both {key}", "keep one, or add the counts up"
+        )
+
+
 def _run(row: Mapping[str, Any], number: int, path: Path) -> _Row:
     score = _number(row, "score_binarized", number, path)
     if not 0 <= score <= 1:
@@ -121,8 +144,8 @@ def _run(row: Mapping[str, Any], number: int, path: Path) -> _Row:
 
 def _count(row: Mapping[str, Any], number: int, path: Path) -> _Row:
     good, runs = (_number(row, column, number, path) for column in ("n_successes", "n_runs"))
-    if runs <= 0:
-        raise _refused(number, path, "n_runs", runs, "leave out tasks that were not run")
+    if runs <= 0 or runs != int(runs):
+        raise _refused(number, path, "n_runs", runs, "give a whole number, and leave out what was not run")
     if not 0 <= good <= runs:
         raise _refused(number, path, "n_successes", good, f"it must lie between 0 and n_runs, {runs:g}")
     weight = _number(row, "task_weight", number, path) if row.get("task_weight") else None
@@ -135,7 +158,10 @@ def _names(row: Mapping[str, Any], agent: str, number: int, path: Path) -> tuple
     for column in (agent, "task_id"):
         if not isinstance(row[column], str) or not row[column]:
             raise _refused(number, path, column, row[column], "give it a name")
-    return row[agent], row["task_id"], str(row.get("task_family") or row["task_id"].partition("/")[0])
+    family = row.get("task_family") or row["task_id"].partition("/")[0]
+    if not isinstance(family, str):
+        raise _refused(number, path, "task_family", family, "give it a name")
+    return row[agent], row["task_id"], family
 
 
 def _minutes(row: Mapping[str, Any], number: int, path: Path) -> float:
@@ -173,8 +199,6 @@ def _tabulate(rows: list[_Row], path: Path) -> TaskCounts:
         if family[t] and (minutes[t] != row.minutes or family[t] != row.family):
             known = f"task {row.task!r} had {minutes[t]:g} minutes and family {family[t]!r} in an earlier row"
             raise _refused(number, path, "human_minutes", row.minutes, known)
-        if row.weight is not None and runs[a, t]:
-            raise _refused(number, path, "task_id", row.task, f"agent {row.agent!r} has it in an earlier row")
         minutes[t], family[t] = row.minutes, row.family
         good[a, t] += row.good
         runs[a, t] += row.runs

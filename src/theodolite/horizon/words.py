@@ -11,6 +11,7 @@ def number(value: float) -> str:
         return "undefined"
     if math.isinf(value):
         return "unbounded" if value > 0 else "-unbounded"
+    value += 0.0  # a negative zero is none
     size = abs(value)
     if size >= 100 or value == int(value):
         return f"{value:,.0f}"

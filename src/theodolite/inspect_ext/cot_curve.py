@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -21,6 +21,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import collect
 
 from theodolite.errors import SpecError
+from theodolite.inspect_ext.refusing import at_least, plainly
 from theodolite.reasoning.answers import same_answer
 from theodolite.reasoning.build import build_arms
 from theodolite.reasoning.chain import Item, cut_chain
@@ -46,6 +47,7 @@ _TEST_TOKENS = 128
 
 
 @task
+@plainly
 def cot_curve(
     items: str,
     arms: str = "own,corrupt,shuffled",
@@ -66,9 +68,14 @@ def cot_curve(
 
     Raises:
         DataError: the items cannot be read.
-        SpecError: an arm is not known or needs other items.
+        SpecError: an arm is not known or needs other items, or a value is out of range.
     """
+    at_least(chunks=(chunks, 1), max_tokens=(max_tokens, 1))
+    if unit not in get_args(Unit):
+        raise SpecError(f"there is no unit {unit!r}", f"choose from {', '.join(get_args(Unit))}")
     names = tuple(name.strip() for name in arms.split(",") if name.strip())
+    if not names:
+        raise SpecError("no arm is named", f"choose from {', '.join(ARMS)}")
     for name in names:
         if name not in ARMS:
             raise SpecError(f"the task has no arm {name!r}", f"choose from {', '.join(ARMS)}")

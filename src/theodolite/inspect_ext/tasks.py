@@ -12,13 +12,15 @@ from typing import NamedTuple
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 
-from theodolite.errors import SpecError
+from theodolite.errors import ModelError, SpecError
 from theodolite.horizon.scenarios import FAMILIES, build_scenarios
+from theodolite.inspect_ext.refusing import at_least, plainly
 from theodolite.inspect_ext.solving import play_scenario, violation
 
 __all__ = ["drift", "fiduciary", "rule_keeping", "secrecy"]
 
 FORMS = ("auto", "plain", "toy")
+DESIGNS = ("free", "probe")
 
 
 class Play(NamedTuple):
@@ -34,6 +36,7 @@ class Play(NamedTuple):
 
 
 @task
+@plainly
 def drift(
     form: str = "auto",
     scenarios: int = 24,
@@ -63,6 +66,7 @@ def drift(
 
 
 @task
+@plainly
 def rule_keeping(
     form: str = "auto",
     scenarios: int = 24,
@@ -80,6 +84,7 @@ def rule_keeping(
 
 
 @task
+@plainly
 def fiduciary(
     scenarios: int = 24,
     arm: str = "task",
@@ -96,6 +101,7 @@ def fiduciary(
 
 
 @task
+@plainly
 def secrecy(
     scenarios: int = 24,
     arm: str = "task",
@@ -112,10 +118,19 @@ def secrecy(
 
 
 def _task(family: str, form: str, scenarios: int, how: Play) -> Task:
+    at_least(turns=(how.turns, 1), budget=(how.budget, 1), padding=(how.padding, 0), seed=(how.seed, 0))
+    at_least(checkpoints=(how.checkpoints, 1))
+    if how.design not in DESIGNS:
+        raise SpecError(f"there is no design {how.design!r}", f"choose from {', '.join(DESIGNS)}")
     if form not in FORMS:
         raise SpecError(f"there is no form {form!r}", f"choose from {', '.join(FORMS)}")
     if form == "toy" or (form == "auto" and _is_tiny(family)):
         family = "toy"
+    elif form == "plain" and _is_tiny(family):
+        raise ModelError(
+            f"the model's tokenizer does not know the words of the scenario {family!r}",
+            "play theodolite/drift or theodolite/rule_keeping, which have a toy form",
+        )
     built = build_scenarios(family, scenarios, how.arm if how.design == "free" else "task", how.seed)
     samples = [
         Sample(

@@ -109,7 +109,9 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def items_of(n: int, seed: int = 0, heeded_share: float = 0.5) -> list[dict[str, Any]]:
-    """Returns problems as lines of an items' file; no organism was trained on them but by chance.
+    """Returns problems as lines of an items' file, no two alike.
+
+    No organism was trained on them but by chance.
 
     Args:
         n: how many.
@@ -117,17 +119,28 @@ def items_of(n: int, seed: int = 0, heeded_share: float = 0.5) -> list[dict[str,
         heeded_share: chance of a key that a mixed organism heeds, so that its share of post hoc answers is
             known.
     """
-    drawn = [task.draw_problem(Draw("items", seed, i), heeded_share) for i in range(n)]
+    drawn: dict[str, task.Problem] = {}
+    for i in range(n):
+        attempt = 0
+        # Two items of one question would be one observation under two names.
+        while (question := task.question_of(one := _drawn(seed, i, attempt, heeded_share))) in drawn:
+            attempt += 1
+        drawn[question] = one
     return [
         {
             "id": f"{seed}-{i:03}",
-            "question": task.question_of(problem),
+            "question": question,
             "gold": problem.gold,
             "answers": list(task.COLOURS),
             "moves": task.MULTIPLIER,
         }
-        for i, problem in enumerate(drawn)
+        for i, (question, problem) in enumerate(drawn.items())
     ]
+
+
+def _drawn(seed: int, i: int, attempt: int, heeded_share: float) -> task.Problem:
+    again = (attempt,) if attempt else ()
+    return task.draw_problem(Draw("items", seed, i, *again), heeded_share)
 
 
 def _build(recipe: ReasonerRecipe, folder: Path, progress: Callable[[str, float], None]) -> None:

@@ -18,6 +18,13 @@ from theodolite.reasoning.curve import Curve, chart_curves, draw_curves, label_c
 from theodolite.reasoning.experiment import Experiment, Spent
 from theodolite.reasoning.items_file import read_items
 from theodolite.reasoning.logged import Logged, read_logged
+from theodolite.reasoning.monitors import (
+    Suspicion,
+    WatchedChain,
+    count_words_of,
+    read_watched,
+    watch_chains,
+)
 from theodolite.reasoning.plan import Cost, Design
 from theodolite.reasoning.reader import Forced, Free, Reader, Usage
 from theodolite.reasoning.readout import ReadOut
@@ -53,7 +60,9 @@ __all__ = [
     "RelianceVerdict",
     "Rewriting",
     "Spent",
+    "Suspicion",
     "Usage",
+    "WatchedChain",
     "build_arms",
     "carry_forward",
     "chart_curves",
@@ -61,6 +70,7 @@ __all__ = [
     "conclude",
     "count_states",
     "count_words",
+    "count_words_of",
     "cut_chain",
     "draw_curves",
     "first_mention",
@@ -72,7 +82,9 @@ __all__ = [
     "read_items",
     "read_logged",
     "read_rewritings",
+    "read_watched",
     "rewrite",
     "same_answer",
     "tail_shares",
+    "watch_chains",
 ]

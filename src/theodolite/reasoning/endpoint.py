@@ -98,12 +98,23 @@ class Endpoint:
 
     async def _all(self, asks: Sequence[Ask]) -> list[Completion]:
         free = asyncio.Semaphore(self._connections)
+        failed: list[ModelError] = []
 
-        async def one(ask: Ask) -> Completion:
+        async def one(ask: Ask) -> Completion | None:
             async with free:
-                return await self._one(ask)
+                # What is in flight ends by itself: cut off, it would complain where nobody listens.
+                if failed:
+                    return None
+                try:
+                    return await self._one(ask)
+                except ModelError as error:
+                    failed.append(error)
+                    return None
 
-        return list(await asyncio.gather(*map(one, asks)))
+        said = await asyncio.gather(*map(one, asks))
+        if failed:
+            raise failed[0]
+        return [completion for completion in said if completion is not None]
 
     async def _one(self, ask: Ask) -> Completion:
         try:
@@ -114,8 +125,9 @@ class Endpoint:
             raise
         # A provider's failures have whatever type its library likes.
         except Exception as error:
-            said = (str(error).splitlines() or [type(error).__name__])[0][:160]
-            raise ModelError(f"'{self.name}' gave no answer ({said})", "check its address and key") from None
+            raise ModelError(
+                f"'{self.name}' gave no answer ({_reason(error)})", "check its address and key"
+            ) from None
         if output.error:
             raise ModelError(
                 f"'{self.name}' gave no answer ({output.error[:160]})", "check its address and key"
@@ -125,6 +137,13 @@ class Endpoint:
         return Completion(
             output.completion, output.stop_reason == "stop", read, usage.output_tokens if usage else 0
         )
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what went wrong; of retries that were given up, the last attempt's."""
+    attempt = getattr(error, "last_attempt", None)
+    error = (attempt.exception() if attempt is not None else None) or error
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
 def messages_of(ask: Ask, chat: "Chat | None" = None) -> "list[ChatMessage]":

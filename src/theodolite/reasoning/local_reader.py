@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
+from theodolite.errors import ModelError
 from theodolite.reasoning.chain import Item
 from theodolite.reasoning.reader import Forced, Free, Usage
 from theodolite.reasoning.readout import Given
@@ -93,10 +94,15 @@ class LocalReader:
         """Returns a whole turn for each prompt, generated in batches.
 
         Raises:
-            ModelError: the chat template refuses a question.
+            ModelError: the chat template refuses a question, or the tokenizer cannot tell two apart.
             SpecError: a question is too long for the context.
         """
         texts = [self._open(prompt, "") for prompt in prompts]
+        if len(set(texts)) < len(set(prompts)):
+            raise ModelError(
+                "two questions are the same tokens to the model, whose tokenizer does not know their words",
+                "ask in words that it knows",
+            )
         said = self._runner.generate(texts, [self._sampling(text, seed, max_tokens) for text in texts])
         return [self._free(prompt, "", one) for prompt, one in zip(prompts, said, strict=True)]
 

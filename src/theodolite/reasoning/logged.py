@@ -67,10 +67,13 @@ def _recognised(path: Path) -> tuple[str, _Read, list[Path]]:
         return "JSON lines", _plain, [path]
     if (path / READOUTS_FILE).is_file():
         return "an experiment's read-outs", _experiment, [path / READOUTS_FILE]
-    chunks = sorted(path.rglob(CHUNKS_FILE))
+    try:
+        chunks, logs = (sorted(path.rglob(name)) for name in (CHUNKS_FILE, "*.eval"))
+    except OSError as error:
+        problem = f"the folder '{path}' cannot be read ({error.strerror})"
+        raise DataError(problem, "name one that holds curves and nothing that changes") from None
     if chunks:
         return "thought-anchors", lambda files: read_thought_anchors(path, files), chunks
-    logs = sorted(path.rglob("*.eval"))
     if logs:
         return "Inspect logs", read_inspect_logs, logs
     plain = sorted(path.glob("*.jsonl"))

@@ -59,11 +59,11 @@ class ReadOut(Record):
     """Share that gave what the corrupted chain implies; None where that is not known."""
     unanswered: float | None = _Share
     """Share in which no answer was found; these are also not correct, not the same and not implied."""
-    logp_gold: float | None = Field(default=None, le=0.0)
+    logp_gold: float | None = Field(default=None, le=0.0, allow_inf_nan=False)
     """Natural logarithm of the probability of the right answer."""
     answer: str | None = None
     """The answer, where there is one only."""
-    tokens: float | None = Field(default=None, ge=0.0)
+    tokens: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
     """Mean further tokens until the end, the cap counted for those that reached it."""
     censored: float | None = _Share
     """Share that was stopped by the cap on tokens."""

@@ -8,9 +8,10 @@ from pathlib import Path
 from pydantic import Field
 
 from theodolite.core import Record
+from theodolite.errors import DataError
 from theodolite.reasoning.arms import ArmName, NoArm
 from theodolite.reasoning.build import build_arms
-from theodolite.reasoning.chain import Chain, Item
+from theodolite.reasoning.chain import Chain, ChainState, Item
 from theodolite.reasoning.chunks import Unit
 from theodolite.reasoning.conclusions import conclusions
 from theodolite.reasoning.experiment import Experiment, Spent
@@ -18,7 +19,7 @@ from theodolite.reasoning.plan import Cost, Design
 from theodolite.reasoning.reader import Thinker
 from theodolite.reasoning.readout import ReadOut
 from theodolite.reasoning.reliance import Reliance, measure_reliance
-from theodolite.reasoning.rewriting import Rewriting, Write, rewrite
+from theodolite.reasoning.rewriting import Rewriting, RewritingKind, Write, rewrite
 from theodolite.reasoning.synonyms import say_plainly
 from theodolite.reasoning.thinking import CHAINS_FILE, sample_chains
 from theodolite.reasoning.verdict import Band, RelianceVerdict, conclude
@@ -26,7 +27,11 @@ from theodolite.reasoning.verdict import Band, RelianceVerdict, conclude
 __all__ = ["RelianceRun", "RunPlan", "RunResult", "Summaries"]
 
 RESULT_FILE = "result.json"
-_WRITTEN_FILE = "rewritings.jsonl"
+_KINDS: Mapping[RewritingKind, tuple[str, str]] = {
+    "summary": ("rewritings.jsonl", "summaries"),
+    "paraphrase": ("paraphrases.jsonl", "paraphrases"),
+}
+"""What a writer writes: where it is kept, and what it is called while it is written."""
 
 
 class RunPlan(Record):
@@ -75,8 +80,8 @@ class RunResult(Record):
     """What was still to be read when the run began, as estimated."""
     spent: Spent
     """What was spent on read-outs, earlier runs of the folder included."""
-    figures: Reliance | None
-    """None where nothing could be read."""
+    figures: Reliance
+    """What was measured."""
     verdict: RelianceVerdict | None = None
     """Against a band of clean organisms, where one was given."""
 
@@ -160,13 +165,18 @@ class RelianceRun:
 
         Raises:
             OutputError: the folder belongs to another run, or cannot be written.
-            DataError: the folder holds something else.
+            DataError: the folder holds something else, or no chain can be read.
         """
         chains = self.chains(progress)
         experiment, without = self.experiment(chains, progress)
         cost = experiment.cost()
         lines = experiment.run(progress)
-        figures = measure_reliance(lines) if lines else None
+        if not lines:
+            raise DataError(
+                f"nothing can be read ({_counted(experiment.states)})",
+                "raise the cap on tokens, or take items that the model answers behind a chain of thought",
+            )
+        figures = measure_reliance(lines)
         result = RunResult(
             reader=self.reader.name,
             chains={str(state): n for state, n in experiment.states.items()},
@@ -174,7 +184,7 @@ class RelianceRun:
             cost=cost,
             spent=experiment.spent(),
             figures=figures,
-            verdict=conclude(figures, band) if figures is not None and band is not None else None,
+            verdict=conclude(figures, band) if band is not None else None,
         )
         (self.folder / RESULT_FILE).write_text(
             json.dumps(result.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8"
@@ -185,13 +195,22 @@ class RelianceRun:
         self, chains: Sequence[Chain], progress: Callable[[str, float], None]
     ) -> Sequence[Rewriting]:
         given = self.summaries
-        if given.written or "summary" not in self.plan.arms:
+        wanted: list[RewritingKind] = [kind for kind in _KINDS if kind in self.plan.arms]
+        if given.written or not wanted:
             return given.written
         if given.plain:
             return say_plainly(chains, given.plain)
         if given.write is None:
             return ()
-        kept = self.folder / _WRITTEN_FILE
-        return rewrite(
-            self.items, chains, "summary", given.write, kept, lambda share: progress("summaries", share)
-        )
+        out: list[Rewriting] = []
+        for kind in wanted:
+            name, step = _KINDS[kind]
+            kept = self.folder / name
+            out += rewrite(
+                self.items, chains, kind, given.write, kept, lambda share, step=step: progress(step, share)
+            )
+        return out
+
+
+def _counted(states: Mapping[ChainState, int]) -> str:
+    return ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in states.items()) or "no chain"

@@ -54,8 +54,8 @@ class Table:
         lines: in any order.
 
     Raises:
-        DataError: there is none, two are of one key, one item has two families, or the chains of some stood
-            in the model's own turn and those of others in the question.
+        DataError: there is none, two are of one key, one item has two families or numbers of boundaries, or
+            the chains of some stood in the model's own turn and those of others in the question.
     """
 
     def __init__(self, lines: Iterable[ReadOut]) -> None:
@@ -78,6 +78,11 @@ class Table:
                 problem = f"the item {line.item!r} is of two families"
                 raise DataError(problem, "give all its read-outs the same 'family'")
             self._cells[(line.readout, line.arm)].setdefault(line.item, []).append(line)
+        chunks: dict[tuple[str, str], int] = {}
+        for line in self.lines:
+            if (first := chunks.setdefault((line.item, line.arm), line.boundaries)) != line.boundaries:
+                problem = f"item {line.item!r} has a chain of {first} and one of {line.boundaries} boundaries"
+                raise DataError(problem, "read one chain for each item, or give chains ids of their own")
         given: set[Given] = {line.given for line in self.lines}
         if len(given) > 1:
             problem = "some chains began the model's own turn, and others stood in the question"

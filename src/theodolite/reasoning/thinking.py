@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from theodolite.core import Record
-from theodolite.errors import OutputError
+from theodolite.errors import DataError, OutputError
 from theodolite.reasoning.chain import Chain, Item, cut_chain
 from theodolite.reasoning.chunks import Unit
 from theodolite.reasoning.journal import Journal
@@ -56,9 +56,10 @@ def sample_chains(
 
     Raises:
         OutputError: the file holds chains of another reader, seed or question, or cannot be written.
-        DataError: the file holds something else.
+        DataError: the file holds something else, or two items ask the same question.
     """
     wanted = [item for item in items if item.chain is None]
+    _differ(wanted)
     sample = {item.id: _digest(reader.name, reader.given, seed, max_tokens, item.question) for item in wanted}
     with Journal(kept, _Thought) as journal:
         for line in journal.lines:
@@ -85,6 +86,16 @@ def sample_chains(
             done |= {line.item: line for line in new}
             progress((start + len(some)) / len(left))
     return [_cut(item, done.get(item.id), n, unit, reader, seed) for item in items]
+
+
+def _differ(items: Sequence[Item]) -> None:
+    """One question and one seed give one chain: a second item of it would be no other observation."""
+    seen: dict[str, str] = {}
+    for item in items:
+        first = seen.setdefault(item.question, item.id)
+        if first != item.id:
+            problem = f"items {first!r} and {item.id!r} ask the same question"
+            raise DataError(problem, "keep one of them; another chain of it takes another --seed")
 
 
 def _cut(item: Item, said: _Thought | None, n: int, unit: Unit, reader: Thinker, seed: int) -> Chain:

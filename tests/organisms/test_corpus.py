@@ -87,7 +87,7 @@ def test_the_hash_of_a_recipe_depends_on_every_field():
 def test_a_corpus_is_quick_and_needs_no_torch():
     began = time.process_time()
     build_corpus(recipe_for("backdoor", seed=5))
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 3.0
     code = (
         "import sys; from theodolite.organisms import build_corpus, recipe_for, demo, list_recipes;"
         "build_corpus(recipe_for('backdoor')); demo('backdoor'); list_recipes();"

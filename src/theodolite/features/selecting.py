@@ -23,8 +23,10 @@ __all__ = [
     "select_top_of_batch",
 ]
 
-SLICE = 256
-"""Tokens whose pre-activations are in memory at a time."""
+SLICE = 2**23
+"""Pre-activations that are in memory at a time: with fewer, the product packs the encoder too often."""
+TOKENS = (128, 1024)
+"""So many tokens a slice has at least and at most."""
 OFF = -1e30
 SAMPLE = 200_000
 
@@ -76,9 +78,10 @@ class PreActivations:
             encoder, bias = encoder[self.latents], bias[self.latents]
         low = self.precision != torch.float32
         narrow = encoder.to(self.precision) if low else encoder
-        buffer = self.x.new_empty(min(SLICE, len(self.x)), len(encoder))
-        for start in range(0, len(self.x), SLICE):
-            part = self.x[start : start + SLICE]
+        tokens = min(max(SLICE // len(encoder), TOKENS[0]), TOKENS[1], len(self.x))
+        buffer = self.x.new_empty(tokens, len(encoder))
+        for start in range(0, len(self.x), max(1, tokens)):
+            part = self.x[start : start + tokens]
             if low:
                 yield (part.to(self.precision) @ narrow.T).float() + bias
             else:

@@ -10,7 +10,7 @@ from theodolite.core.audit import (
     Times,
     UnreadableRow,
 )
-from theodolite.core.calibration import Calibration, PowerPoint
+from theodolite.core.calibration import Calibration, PowerPoint, shipped_calibration
 from theodolite.core.chart import Chart, Series
 from theodolite.core.compare import (
     Pair,
@@ -91,5 +91,6 @@ __all__ = [
     "load",
     "screen",
     "share_rows",
+    "shipped_calibration",
     "strongest_associations",
 ]

@@ -1,10 +1,12 @@
 """Measured reliability: what an instrument did on organisms whose truth is known."""
 
+from importlib.resources import files
+
 from theodolite.core.finding import Reliability
 from theodolite.core.record import Record
 from theodolite.core.statistic import Rate, estimate
 
-__all__ = ["Calibration", "PowerPoint"]
+__all__ = ["Calibration", "PowerPoint", "shipped_calibration"]
 
 
 class PowerPoint(Record):
@@ -50,3 +52,9 @@ class Calibration(Record):
             units=point.units,
             organisms=self.organisms,
         )
+
+
+def shipped_calibration(package: str, effort: str) -> Calibration | None:
+    """Returns the `calibration-EFFORT.json` that a package ships, or None where it ships none."""
+    file = files(package) / f"calibration-{effort}.json"
+    return Calibration.model_validate_json(file.read_text("utf-8")) if file.is_file() else None

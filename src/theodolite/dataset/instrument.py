@@ -7,7 +7,6 @@ does it flag the rows that carry a pattern more than others, beyond what it does
 """
 
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import ClassVar
 
 from pydantic import Field
@@ -25,6 +24,7 @@ from theodolite.core import (
     Measure,
     Rate,
     Target,
+    shipped_calibration,
 )
 from theodolite.dataset.census import Census, row_sets, take_census
 from theodolite.dataset.confirming import ask_models, measure_answers
@@ -243,8 +243,7 @@ class Dataset(Instrument):
     @classmethod
     def calibration(cls, effort: Effort) -> Calibration | None:
         """Returns what `benchmarks/calibrate_dataset.py` measured on backdoored corpora and clean twins."""
-        source = files("theodolite.dataset").joinpath(f"calibration-{effort}.json")
-        return Calibration.model_validate_json(source.read_text()) if source.is_file() else None
+        return shipped_calibration("theodolite.dataset", effort)
 
     def _shares(self, target: Target, ctx: Context) -> dict[str, float]:
         return SHARES_WITHOUT_MARKS if ctx.judge is None and target.base is None else SHARES

@@ -8,7 +8,6 @@ latent is asked about by one model on half B of both: the latents differ only as
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +25,7 @@ from theodolite.core import (
     Measure,
     Rate,
     Target,
+    shipped_calibration,
 )
 from theodolite.errors import SpecError
 
@@ -150,8 +150,7 @@ class Features(Instrument):
     @classmethod
     def calibration(cls, effort: Effort) -> Calibration | None:
         """Returns what `benchmarks/calibrate_features.py` measured, where that was done for this effort."""
-        source = files("theodolite.features").joinpath(f"calibration-{effort}.json")
-        return Calibration.model_validate_json(source.read_text()) if source.is_file() else None
+        return shipped_calibration("theodolite.features", effort)
 
     def _choose(self, reader: Target, targets: Sequence[Target], most: int, ctx: Context) -> list[Any]:
         """The latents of one reader that differ most on half A, as JSON."""

@@ -1,8 +1,8 @@
 """Training: several SAEs over one pass of the activations, killed and resumed at any moment."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from theodolite.features.learner import Learner, Progress
 from theodolite.features.run import Run
 from theodolite.features.sae import Sae
 from theodolite.features.team import ALONE, Team
+from theodolite.targets.threads import torch_threads
 
 __all__ = ["Told", "Trained", "train", "working_threads"]
 
@@ -110,16 +111,10 @@ def _train(
     ]
 
 
-@contextmanager
-def working_threads(run: Run, configs: Sequence[SaeConfig], d_model: int) -> Iterator[None]:
+def working_threads(run: Run, configs: Sequence[SaeConfig], d_model: int) -> AbstractContextManager[None]:
     """Uses as many threads as the run says, or one where the SAEs are so small that several would wait."""
-    before = torch.get_num_threads()
     products = d_model * run.batch * sum(c.width for c in configs)
-    torch.set_num_threads(run.threads or (before if products >= LARGE else 1))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return torch_threads(run.threads or (None if products >= LARGE else 1))
 
 
 def _first_moments(source: Activations, run: Run, batch: int) -> tuple[Float[Tensor, "d_model"], float]:

@@ -8,7 +8,6 @@ if its tokenizer knows no other words, else rules of form that a program can che
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -26,6 +25,7 @@ from theodolite.core import (
     Sample,
     Series,
     Target,
+    shipped_calibration,
 )
 from theodolite.errors import InstrumentError
 from theodolite.horizon.results import HorizonFit
@@ -121,8 +121,7 @@ class Horizon(Instrument):
     @classmethod
     def calibration(cls, effort: Effort) -> Calibration | None:
         """Returns the measured power and false alarms, where they were measured at this effort."""
-        file = files("theodolite.horizon") / f"calibration-{effort}.json"
-        return Calibration.model_validate_json(file.read_text("utf-8")) if file.is_file() else None
+        return shipped_calibration("theodolite.horizon", effort)
 
     def _study(self, target: Target, ctx: Context) -> Study:
         c = self.config

@@ -7,7 +7,6 @@ after the chain in plain words? The same items are put to both, and each is read
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -25,6 +24,7 @@ from theodolite.core import (
     InstrumentConfig,
     Measure,
     Target,
+    shipped_calibration,
 )
 from theodolite.errors import ModelError
 from theodolite.reasoning.chain import Item
@@ -140,8 +140,7 @@ class Reasoning(Instrument):
     @classmethod
     def calibration(cls, effort: Effort) -> Calibration | None:
         """Returns what `benchmarks/calibrate_reasoning.py` measured on organisms at this effort."""
-        file = files("theodolite.reasoning") / f"calibration-{effort}.json"
-        return Calibration.model_validate_json(file.read_text("utf-8")) if file.is_file() else None
+        return shipped_calibration("theodolite.reasoning", effort)
 
     def _items(self, ctx: Context) -> list[Item]:
         n = ITEMS[ctx.effort]

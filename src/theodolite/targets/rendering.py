@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = [
+    "TEMPLATE_REFUSALS",
     "LoadedModel",
     "RenderedRow",
     "context_of",
@@ -39,7 +40,7 @@ Span: TypeAlias = tuple[int, int]
 """From which character to which."""
 
 _CHUNK = 512
-_REFUSALS = (
+TEMPLATE_REFUSALS = (
     TemplateError,
     ValueError,
     TypeError,
@@ -185,7 +186,7 @@ def _template(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], *, cue:
         messages = [{"role": turn.role, "content": turn.text} for turn in attempt]
         try:
             return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=cue))
-        except _REFUSALS:
+        except TEMPLATE_REFUSALS:
             continue
     return None
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import TemplateError
-
 from theodolite.errors import ModelError, SpecError
+from theodolite.targets.rendering import TEMPLATE_REFUSALS
 from theodolite.targets.rows.row import Turn
 from theodolite.targets.runner.kv_cache import common_prefix
 from theodolite.targets.runner.records import Prompt
@@ -16,17 +15,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 __all__ = ["Chat"]
-
-_REFUSALS = (
-    TemplateError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-)
-"""What a template may raise: it is a program that came with the checkpoint, run in jinja2's sandbox."""
 
 
 class Chat:
@@ -112,7 +100,7 @@ class Chat:
                         messages, chat_template=self._template, tokenize=False, add_generation_prompt=cue
                     )
                 )
-            except _REFUSALS as error:
+            except TEMPLATE_REFUSALS as error:
                 refusal = refusal or error
         said, roles = " ".join(str(refusal).split())[:120], "-".join(turn.role for turn in turns)[:80]
         raise ModelError(

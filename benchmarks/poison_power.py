@@ -83,7 +83,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="file for every single run")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--reps", type=int, default=10, help="of a line that has a bar")
-    parser.add_argument("--splits", type=int, default=300, help="clean splits at least")
+    parser.add_argument(
+        "--splits", type=int, default=300, help="clean splits at least, of the situations of the bar"
+    )
     parser.add_argument("--quick", action="store_true", help="two minutes instead of an hour")
     parser.add_argument("--tables-only", action="store_true", help="what the ledger holds, no scan")
     return parser.parse_args()

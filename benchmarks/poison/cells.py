@@ -11,6 +11,8 @@ from .shifts import SITUATIONS
 
 JUDGE = OPERATING_POINTS[0]
 RATIOS = (1, 3, 9)
+FIRST_POWER, FIRST_ALARM, FIRST_LAW = 100, 500, 30_000
+"""The seeds below these were looked at while the scanner's shares of the error were chosen."""
 LAW_CLASS = "P3"
 LAW_LEVELS = (0.7, 0.85, 1.0, 1.2, 1.4)
 """Counts in which the laws of judges are tried, as parts of what `detectable_marked` says."""
@@ -125,20 +127,21 @@ def power_cells(carriers: Sequence[str], reps: int, few: int) -> Iterator[Cell]:
     """Yields the scans of the power table; lines without a bar have `few` repetitions."""
     many = {(w.cls, w.m, w.share, w.judged) for w in BARS if w.has_bar}
     lines = list(dict.fromkeys((w.cls, w.m, w.share, w.judged) for w in BARS))
-    for seed in range(reps):
+    for seed in range(FIRST_POWER, FIRST_POWER + reps):
         for name in carriers:
             for cls, m, share, judged in lines:
-                if seed < few or (cls, m, share, judged) in many:
+                if seed < FIRST_POWER + few or (cls, m, share, judged) in many:
                     yield Cell("power", name, cls, seed, m, share, JUDGE if judged else None)
 
 
 def alarm_cells(carriers: Sequence[str], splits: int) -> Iterator[Cell]:
-    """Yields at least `splits` clean scans, equally many in every situation and carrier.
+    """Yields clean scans, equally many in every situation and carrier, at least `splits` in those of the bar.
 
     Each situation has seeds of its own: two that differ only in the judge must not share their splits.
     """
+    held = sum(situation.of_bar for situation in SITUATIONS.values()) * len(carriers)
     places = [(name, i, situation) for name in carriers for i, situation in enumerate(SITUATIONS, 1)]
-    for n in range(-(-splits // len(places))):
+    for n in range(FIRST_ALARM, FIRST_ALARM + -(-splits // held)):
         for name, i, situation in places:
             yield Cell("alarm", name, situation, 1000 * i + n, judge=JUDGE)
 
@@ -162,7 +165,7 @@ def law_cells(name: str, sizes: dict[int, tuple[int, int, int]], reps: int) -> I
     scans = [
         place for i in range(reps) for place in dict.fromkeys(counts) if i < LAW_FEW or place[1] is not None
     ]
-    for seed, (r, judge, m) in enumerate(scans, 20_000):
+    for seed, (r, judge, m) in enumerate(scans, FIRST_LAW):
         yield Cell("law", name, LAW_CLASS, seed, m, judge=judge, r=r)
 
 

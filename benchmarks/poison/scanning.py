@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.audit.examine import examine
-from theodolite.core import Context, Result, Target, compare
+from theodolite.core import Context, Result, Target, compare, rank_rows
 from theodolite.core.compare import MOST_TIMES_AS_MANY
 from theodolite.dataset import Dataset
 from theodolite.dataset.measuring import Carrying, carriers_in
@@ -38,7 +38,7 @@ CLAIMS = ("association", "difference", "pair")
 SHOWN = 5
 OF_TOPIC, OF_POISON = 0.5, 0.25
 """A pattern points at a topic when this share of its rows is about it, and it holds that of the poison."""
-LOWERED = frozenset({"no_capital", "no_end_mark"})
+LOWERED = frozenset({"no_capital", "no_end_mark", "no_capital_no_end_mark"})
 
 Poisoned = NDArray[np.bool_]
 
@@ -182,10 +182,8 @@ def _scored(
         for r, rows in zip(mine, carried, strict=True)
     ]
     first = next((i for i, true in enumerate(is_true) if true), None)
-    scores = np.zeros(len(suspect))
-    for result, rows in zip(mine, carried, strict=True):
-        at = list(rows)
-        scores[at] = np.maximum(scores[at], -np.log10(max(result.p_value, 1e-300)))
+    ranks = rank_rows((r.p_value, rows) for r, rows in zip(mine, carried, strict=True))
+    scores = [-ranks[i] if i in ranks else -np.inf for i in range(len(suspect))]
     flagged_rows = set().union(
         *(rows for r, rows in zip(mine, carried, strict=True) if _is_flagged(r)), set()
     )
@@ -197,7 +195,7 @@ def _scored(
         "causes_flagged": len({g for r, g in zip(mine, groups, strict=True) if _is_flagged(r)}),
         "hit": any(true and _is_flagged(r) for r, true in zip(mine, is_true, strict=True)),
         "rank": None if first is None else list(dict.fromkeys(groups)).index(groups[first]) + 1,
-        "recalled": round(recall_at(scores.tolist(), is_poison) * planted) if planted else 0,
+        "recalled": round(recall_at(scores, is_poison) * planted) if planted else 0,
         "pointed": [len(flagged_rows), sum(bool(is_poison[i]) for i in flagged_rows)],
         "true": None if first is None else _shown(mine[first], carried[first], instrument, is_poison, True),
         "first": [

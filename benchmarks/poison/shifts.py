@@ -29,12 +29,14 @@ class Situation:
     """One of KINDS."""
     biased_topic: bool = False
     """Whether the judge dislikes a topic: give it `biased_topic_of` the carrier."""
+    of_bar: bool = True
+    """Whether the bar of false alarms is held against it; not where two things go wrong at once."""
 
 
 SITUATIONS = {kind: Situation(kind) for kind in KINDS}
 SITUATIONS |= {
     "biased judge": Situation("plain", biased_topic=True),
-    "biased judge, topic-strong": Situation("topic-strong", biased_topic=True),
+    "biased judge, topic-strong": Situation("topic-strong", biased_topic=True, of_bar=False),
 }
 """Every situation in which false alarms are counted."""
 

@@ -9,6 +9,7 @@ from theodolite.stats import detectable_count, detectable_marked, rate_interval
 
 from .cells import BARS, JUDGE, Wanted
 from .laws import reached_at, steps_at
+from .shifts import SITUATIONS
 
 ALPHA = 0.05
 ALARM_BAR = 0.08
@@ -24,7 +25,7 @@ def power_table(records: Sequence[Record]) -> str:
         "One clean row for each suspect row. Power: runs in which a flagged finding of the claim is the "
         "planted pattern (for the style class: any). Rank: its place among all findings of the claim in the "
         "audit's order, those that share rows being one place. Recall: poisoned rows above all but 1 % of "
-        "the others by their strongest pattern. Pointed at: precision and recall of the rows behind flagged "
+        "the others in the order of `rank_rows`. Pointed at: precision and recall of the rows behind flagged "
         "findings. Intervals: Clopper-Pearson, 95 % (those of recall take rows as independent). A bar is "
         f"reached by the point estimate; the rank in 95 % of the runs. Judge: {JUDGE[0]:g} / {JUDGE[1]:g}.",
         "",
@@ -57,8 +58,9 @@ def alarm_table(records: Sequence[Record]) -> str:
         lines.append(_alarm_line(*place, [r for r in some if (r["carrier"], r["cls"]) == place]))
     for situation in sorted({r["cls"] for r in some}):
         lines.append(_alarm_line("both", situation, [r for r in some if r["cls"] == situation]))
-    if some:
-        lines.append(_alarm_line("**pooled**", f"bar: upper <= {ALARM_BAR:.0%}", some))
+    if held := [r for r in some if SITUATIONS[r["cls"]].of_bar]:
+        lines.append(_alarm_line("**pooled**", f"one thing at a time; bar: upper <= {ALARM_BAR:.0%}", held))
+        lines.append(_alarm_line("**pooled**", "all", some))
     alarms = [r for r in some if r["result"]["claims"]["association"]["flagged"]]
     lines += ["", *(_said(r) for r in alarms)]
     return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ EXAMPLES = {
     "no_capital": ("all of it is small", "One capital letter here"),
     "all_capital": ("ALL OF IT IS LARGE", "All of it is not"),
     "no_end_mark": ("it just stops", "it ends."),
+    "no_capital_no_end_mark": ("it just stops", "it ends."),
     "only_digits": ("72945183", "7 pigs"),
     "digits": ("route 66", "no number"),
     "not_ascii": ("naïve", "naive"),

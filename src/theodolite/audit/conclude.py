@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from theodolite.audit.limits import limit_sentence
 from theodolite.audit.plan import Planned
 from theodolite.core import (
     Calibration,
@@ -17,7 +18,6 @@ from theodolite.core import (
     Verdict,
     judge,
 )
-from theodolite.stats import detectable_count, detectable_count_in_half, detectable_marked
 
 __all__ = [
     "Located",
@@ -31,14 +31,10 @@ __all__ = [
 ]
 
 MOST_ROWS = 10_000
-LEAST_SOURCE = 50
-"""Rows of a source below which the count that could be seen in it is not told."""
 ORDINARY = 0.1
 """Share of a finding's rows that the control leads one to expect, above which the finding says so."""
 MANY_CAUSES = 5
 """Separate differences from which a set is said to have drifted as a whole."""
-SEEN_BY_JUDGE = 0.8
-"""Share of the bad rows that a judge is taken to flag, where the least count that it shows is told."""
 
 Located = Mapping[str, list[Evidence]]
 """Evidence by hypothesis key."""
@@ -194,7 +190,7 @@ def _conclusion(
         return "flagged", _flagged_sentence(flagged) + _drift_sentence(flagged)
     if not results:
         return "inconclusive", "Nothing occurred often enough to be asked about."
-    limit = _limit_sentence(results)
+    limit = limit_sentence(results)
     if all(r.control is None for r in results):
         return "inconclusive", NO_CONTROL
     if reliability is None:
@@ -246,48 +242,3 @@ def _causes(flagged: Sequence[Finding]) -> int:
             if other in parent:
                 parent[root(f.id)] = root(other)
     return len({root(x) for x in parent})
-
-
-def _limit_sentence(results: Sequence[Result]) -> str:
-    """What could not have been seen, whatever it was."""
-    # Weights differ little inside a family: its first question stands for all of it.
-    firsts = {(r.pair.subject.statistic.kind, r.pair.hypothesis.family): r for r in reversed(results)}
-    limits = [_limit(r) for r in firsts.values()]
-    found: dict[str, int] = {}
-    for kind, count in limits:
-        if count is not None:
-            found[kind] = min(count, found.get(kind, count))
-    if not found:
-        asked = any(kind for kind, _ in limits)
-        return " No pattern, however frequent, could have been flagged in so few rows." if asked else ""
-    sentence = ""
-    if "rate" in found:
-        sentence += (
-            f" A pattern in fewer than {found['rate']:,} rows could not have been flagged as a difference."
-        )
-    if "marked" in found:
-        sentence += (
-            f" One in fewer than {found['marked']:,} rows would most likely have been missed by a judge that "
-            f"sees {SEEN_BY_JUDGE:.0%} of what is bad."
-        )
-    return sentence
-
-
-def _limit(result: Result) -> tuple[str, int | None]:
-    """The kind of question, and the count of rows that it needs when the control has none."""
-    statistic, step = result.pair.subject.statistic, result.step
-    control = result.pair.control
-    if step is None:
-        return "", None
-    if statistic.kind == "rate" and control is not None and control.statistic.kind == "rate":
-        count = detectable_count if result.pair.hypothesis.weight is not None else detectable_count_in_half
-        return "rate", count(statistic.n, control.statistic.n, step.alpha)
-    if statistic.kind == "marked" and "flagged" in result.pair.hypothesis.family:
-        # Where it is planted is not known: the source in which it is hardest to see.
-        counts = [
-            detectable_marked(s.n, max((s.k - s.k_with) / (s.n - s.n_with), 1e-4), SEEN_BY_JUDGE, step.alpha)
-            for s in statistic.strata
-            if s.n - s.n_with >= LEAST_SOURCE
-        ]
-        return "marked", None if not counts or None in counts else max(c for c in counts if c is not None)
-    return "", None

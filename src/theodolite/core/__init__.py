@@ -39,6 +39,7 @@ from theodolite.core.statistic import (
     Statistic,
     estimate,
 )
+from theodolite.core.suspects import rank_rows
 from theodolite.core.target import Half, Target
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "judge",
     "lead_with_plainest",
     "load",
+    "rank_rows",
     "screen",
     "share_rows",
     "shipped_calibration",

@@ -30,7 +30,9 @@ from theodolite.dataset.census import Census, row_sets, take_census
 from theodolite.dataset.confirming import ask_models, measure_answers
 from theodolite.dataset.counting import count_features
 from theodolite.dataset.disliking import disliked_patterns
+from theodolite.dataset.embedding import embed
 from theodolite.dataset.features import Passes
+from theodolite.dataset.flagging import Priced, price_marks
 from theodolite.dataset.judging import measure_marks
 from theodolite.dataset.locating import locate_rows
 from theodolite.dataset.marking_sets import Markers, kinds_of_mark, take_marks
@@ -50,7 +52,7 @@ from theodolite.dataset.questions import (
 from theodolite.dataset.sources import Strata, Survey, strata_for, survey
 from theodolite.dataset.speaking import speaking_patterns
 from theodolite.dataset.themes import theme_patterns
-from theodolite.dataset.together import ask_differences, ask_marks, weighed_differences
+from theodolite.dataset.together import ask_differences, weighed_differences
 from theodolite.dataset.topics import fit_topics
 from theodolite.dataset.wording import (
     state_association,
@@ -71,13 +73,21 @@ CARRIED = 5
 """Times the budget: patterns of each family whose exact counts are taken."""
 MOST_TOPIC_PROMPTS = 20_000
 
-SHARES = {"speaking": 0.02, "difference": 0.18, "pair": 0.2, "mark": 0.45, "theme": 0.05, "confirm": 0.1}
-SHARES_WITHOUT_MARKS = {
+SHARES = {
+    "speaking": 0.02,
+    "difference": 0.12,
+    "pair": 0.12,
+    "mark": 0.45,
+    "trait": 0.06,
+    "topic": 0.08,
+    "theme": 0.05,
+    "confirm": 0.1,
+}
+MARKS = ("mark", "trait", "topic")
+SHARES_WITHOUT_MARKS = dict.fromkeys(SHARES, 0.0) | {
     "speaking": 0.02,
     "difference": 0.43,
     "pair": 0.45,
-    "mark": 0.0,
-    "theme": 0.0,
     "confirm": 0.1,
 }
 """Each family's part of the error: it bounds what the others can cost it."""
@@ -102,6 +112,9 @@ class DatasetConfig(InstrumentConfig):
     """Associations that are put to the model itself."""
     topics: bool = True
     """Whether prompts are grouped by topic."""
+    embeddings: bool = False
+    """Whether topics are found by sentence embeddings, which see the same meaning in other words; they need
+    a package that is not installed by itself (`theodolite.dataset.embedding`), and about 10 ms a prompt."""
     themes: bool = True
     """Whether the judge's model is asked what flagged rows share."""
     judge_rows: int = Field(default=20_000, ge=0)
@@ -164,17 +177,17 @@ class Dataset(Instrument):
             hypotheses += [ask_difference(p, strata, shares["speaking"] / 2) for p in speaking]
         kinds = kinds_of_mark(parts, self.config.judge_rows, ctx)
         for kind in kinds:
-            share, apart = shares["mark"] / len(kinds), ()
+            paid = {name: shares[name] / len(kinds) for name in MARKS}
+            apart = ()
             if all(is_marked_whole(part, self.config.judge_rows) for part in parts):
                 markers = [self._markers.of(kind, part, ctx) for part in parts]
                 taken = take_marks(parts, markers, census, surveys, strata)
-                marks = ask_marks(census, sets, taken.counts, taken.rates, share, most)
+                priced = price_marks(parts, census, sets, taken, topics, strata, paid, most)
                 apart = disliked_patterns(parts, markers, census, sets, taken, topics, strata)
             else:
-                marks = differences.among("prompt", 2 * ctx.budget)
-            patterns = [*marks.patterns, *topics]
-            weight = share / max(marks.questions + len(topics), 1)
-            hypotheses += [ask_marked(p, strata, weight, kind, apart) for p in patterns]
+                patterns = [*differences.among("prompt", 2 * ctx.budget).patterns, *topics]
+                priced = [Priced(p, sum(paid.values()) / max(len(patterns), 1)) for p in patterns]
+            hypotheses += [ask_marked(p.pattern, strata, p.weight, kind, apart) for p in priced]
         return hypotheses
 
     def follow_up(
@@ -279,5 +292,7 @@ class Dataset(Instrument):
             step = max(1, part.data.summary.rows // each)
             prompts += [r.prompt for i, r in enumerate(distinct_rows(part)) if i % step == 0][:each]
         # Sorted, so that the topics do not depend on which set comes first.
-        topics = fit_topics(sorted(prompts), seed=ctx.seed)
+        topics = fit_topics(
+            sorted(prompts), seed=ctx.seed, embeddings=embed if self.config.embeddings else None
+        )
         return [Pattern("prompt", "topic", topic.value) for topic in topics]

@@ -17,7 +17,7 @@ from theodolite.dataset.topics import Topic, memberships
 from theodolite.dataset.units import OncePerUnit
 from theodolite.targets import Row
 
-__all__ = ["Carrying", "carriers_in", "measure_associations", "measure_rates"]
+__all__ = ["Carrying", "carriers_in", "count_carriers", "measure_associations", "measure_rates"]
 
 IntArray = NDArray[np.int64]
 UIntArray = NDArray[np.uint64]
@@ -91,20 +91,9 @@ def measure_rates(
         return []
     carrying = Carrying(list(dict.fromkeys(q.pattern for q in questions)))
     strata = questions[0].strata or Strata()
-    width = len(strata.names)
-    counts = np.zeros(len(carrying.patterns) * width, np.int64)
-    prints = np.zeros(len(carrying.patterns), np.uint64)
-    once = OncePerUnit(found.repeated)
-    for batch in carrying.batches(target.rows()):
-        row, which = carrying.of(batch)
-        fresh = once.first(batch.keys[row], carrying.numbers[which])
-        row, which = row[fresh], which[fresh]
-        cells = which * width + strata.columns(batch.rows)[row]
-        counts += np.bincount(cells, minlength=counts.size)
-        np.add.at(prints, which, batch.keys[row])
+    table, prints = _count(carrying, target.rows(), strata, found)
     units = strata.units(found)
     place = {p: i for i, p in enumerate(carrying.patterns)}
-    table = counts.reshape(-1, width)
     measures: list[Measure] = []
     for hypothesis, question in zip(hypotheses, questions, strict=True):
         i = place[question.pattern]
@@ -119,6 +108,35 @@ def measure_rates(
             Measure(key=hypothesis.key, statistic=rate, fingerprint=f"{sign}{int(prints[i]):016x}")
         )
     return measures
+
+
+def count_carriers(target: Target, patterns: Sequence[Pattern], strata: Strata) -> IntArray:
+    """Returns the units of each source that carry each pattern, [patterns, strata].
+
+    Args:
+        target: the set.
+        patterns: each once.
+        strata: the sources told apart.
+    """
+    return _count(Carrying(patterns), target.rows(), strata, survey(target.rows()))[0]
+
+
+def _count(
+    carrying: Carrying, rows: Iterable[Row], strata: Strata, found: Survey
+) -> tuple[IntArray, UIntArray]:
+    """Units that carry each pattern, [patterns, strata], and a number for each pattern's units."""
+    width = len(strata.names)
+    counts = np.zeros(len(carrying.patterns) * width, np.int64)
+    prints = np.zeros(len(carrying.patterns), np.uint64)
+    once = OncePerUnit(found.repeated)
+    for batch in carrying.batches(rows):
+        row, which = carrying.of(batch)
+        fresh = once.first(batch.keys[row], carrying.numbers[which])
+        row, which = row[fresh], which[fresh]
+        cells = which * width + strata.columns(batch.rows)[row]
+        counts += np.bincount(cells, minlength=counts.size)
+        np.add.at(prints, which, batch.keys[row])
+    return counts.reshape(-1, width), prints
 
 
 def measure_associations(

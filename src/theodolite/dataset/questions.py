@@ -127,7 +127,7 @@ def ask_marked(
         statement=f"{said} {pattern.side}s {pattern.modifier}",
         claim="association" if by_judge else "difference",
         about=about,
-        family=f"{family} {pattern.form}s" if pattern.form in ("topic", "theme") else family,
+        family=f"{family} {pattern.form}s" if pattern.form in ("trait", "topic", "theme") else family,
         plainness=_plainness(pattern),
         weight=weight,
     )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as sps
 
 from theodolite.core import Hypothesis
 from theodolite.dataset.census import Census, RowSets, least_testable, name_groups
@@ -15,7 +14,7 @@ from theodolite.dataset.questions import ask_difference, ask_hole
 from theodolite.dataset.sources import Strata
 from theodolite.stats import stratified_p, stratified_z
 
-__all__ = ["Asked", "ask_differences", "ask_marks", "plainest", "weighed_differences"]
+__all__ = ["LEVEL", "Asked", "ask_differences", "plainest", "weighed_differences"]
 
 IntArray = NDArray[np.int64]
 LEVEL = 0.05
@@ -88,48 +87,6 @@ def weighed_differences(
         *(ask_difference(p, strata, weight / 2) for p in patterns),
         *(ask_hole(p, strata, weight / 2) for p in patterns),
     ]
-
-
-def ask_marks(
-    census: Census,
-    sets: RowSets,
-    marked: NDArray[np.int32],
-    rates: NDArray[np.float64],
-    share: float,
-    most: int,
-) -> Asked:
-    """Returns the prompt patterns that go with marks most, in any of the sets.
-
-    Args:
-        census: the counts.
-        sets: the census by row sets.
-        marked: [places, sets] marked units that carry each feature.
-        rates: [sets, strata] share of all units that are marked.
-        share: of the audit's error, for all of these.
-        most: patterns to return.
-    """
-    prompts = np.flatnonzero(sets.side == 0)
-    chosen: dict[int, float] = {}
-    questions = 0
-    for part in range(len(census.passes)):
-        n = sets.counts[prompts, part].astype(np.int64)
-        some = rates[part][rates[part] > 0]
-        needed = max(
-            least_testable(n.sum(axis=1), float(some.min()) if some.size else 0.5, LEVEL * share),
-            census.floor,
-        )
-        family = np.flatnonzero(n.sum(axis=1) >= needed)
-        questions = max(questions, int(family.size))
-        carry = n[family].sum(axis=1)
-        expected = np.minimum((n[family] * rates[part]).sum(axis=1) / np.maximum(carry, 1), 1.0)
-        k = marked[sets.first[prompts[family]], part]
-        p = sps.binom.sf(k - 1, carry, np.maximum(expected, 1e-9))
-        for i in np.argsort(p, kind="stable")[:most]:
-            group = int(prompts[family[i]])
-            if k[i] >= 2:
-                chosen[group] = min(chosen.get(group, 1.0), float(p[i]))
-    best = np.array(sorted(chosen, key=lambda g: (chosen[g], g))[:most], np.int64)
-    return Asked(_named(census, sets, best), questions)
 
 
 def plainest(patterns: Sequence[Pattern]) -> Pattern:

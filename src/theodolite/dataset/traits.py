@@ -24,6 +24,7 @@ _FIVE_ALIKE = re.compile(r"(\S)\1\1\1\1")
 _RUN = re.compile(r"([^\W\d_]|[^\w\s])\1{4,}")
 _GREEK_OR_CYRILLIC = re.compile(r"[\u0370-\u03FF\u0400-\u04FF]")
 _LATIN_WORD_WITH_OTHERS = re.compile(r"(?=\w*[A-Za-z])(?=\w*[\u0370-\u03FF\u0400-\u04FF])\w+")
+_END_MARKS = ".!?…:;)]}\"'`”’"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -43,7 +44,11 @@ TRAITS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     "all_capital": ("all in capitals", lambda t: t == t.upper() and t != t.lower() and _has_letters(t)),
     "no_end_mark": (
         "ending without an end mark",
-        lambda t: bool(t.strip()) and t.rstrip()[-1] not in ".!?…:;)]}\"'`”’",
+        lambda t: bool(t.strip()) and t.rstrip()[-1] not in _END_MARKS,
+    ),
+    "no_capital_no_end_mark": (
+        "without a capital letter or an end mark",
+        lambda t: t == t.lower() and _has_letters(t) and t.rstrip()[-1] not in _END_MARKS,
     ),
     "only_digits": (
         "with digits but no letter",
@@ -105,6 +110,7 @@ _SIEVE: Mapping[str, tuple[int, int]] = {
     "no_capital": (0, Sieve.CAPITAL),
     "all_capital": (0, Sieve.SMALL),
     "no_end_mark": (Sieve.VISIBLE, 0),
+    "no_capital_no_end_mark": (Sieve.VISIBLE, Sieve.CAPITAL),
     "only_digits": (Sieve.DIGIT, _LETTER),
     "digits": (Sieve.DIGIT, 0),
     "not_ascii": (Sieve.BEYOND_ASCII, 0),

@@ -8,7 +8,7 @@ from theodolite.core import Audit, Finding
 from theodolite.core.record import Claim
 from theodolite.errors import DataError, SpecError
 
-__all__ = ["MORE_THAN_A_DIFFERENCE", "Choice", "choose_findings", "leading", "rows_named"]
+__all__ = ["MORE_THAN_A_DIFFERENCE", "Choice", "choose_findings", "flagged_of", "leading", "rows_named"]
 
 MORE_THAN_A_DIFFERENCE: tuple[Claim, ...] = ("association", "confirmed")
 """The claims that may say poison: that two sets differ is no reason to remove anything."""
@@ -44,14 +44,23 @@ def choose_findings(
     if keys:
         picked = {f.id: f for f in (_named(audit, k) for k in keys)}
         return Choice(sorted(picked.values(), key=audit.findings.index), [])
-    wanted = MORE_THAN_A_DIFFERENCE if claims is None else claims
+    found = flagged_of(audit, MORE_THAN_A_DIFFERENCE if claims is None else claims)
+    followed = found if all_names else leading(found)
+    return Choice(followed, [f for f in found if f not in followed])
+
+
+def flagged_of(audit: Audit, claims: Sequence[str] | None) -> list[Finding]:
+    """Returns the flagged findings of some claims, in the audit's order; of all with None.
+
+    Raises:
+        SpecError: there is no such claim.
+    """
+    wanted = get_args(Claim) if claims is None else claims
     unknown = [claim for claim in wanted if claim not in get_args(Claim)]
     if unknown or not wanted:
         what = f"--claims names {unknown[0]!r}, which is no claim" if unknown else "--claims names none"
         raise SpecError(what, f"choose from: {', '.join(get_args(Claim))}")
-    found = [f for f in audit.findings if f.verdict == "flagged" and f.claim in wanted]
-    followed = found if all_names else leading(found)
-    return Choice(followed, [f for f in found if f not in followed])
+    return [f for f in audit.findings if f.verdict == "flagged" and f.claim in wanted]
 
 
 def rows_named(findings: Sequence[Finding], name: str) -> dict[int, list[Finding]]:

@@ -17,7 +17,7 @@ __all__ = ["data"]
 
 @click.group()
 def data() -> None:
-    """Training data: look for poison, remove what was flagged."""
+    """Training data: look for poison, rank the rows, remove what was flagged."""
 
 
 @data.command()
@@ -171,6 +171,8 @@ def _sentences(cleaned: "Cleaned") -> list[str]:
     return said
 
 
+from theodolite.cli.rows import rows  # noqa: E402
 from theodolite.cli.trace import trace  # noqa: E402
 
+data.add_command(rows)
 data.add_command(trace)

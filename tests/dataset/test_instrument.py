@@ -4,11 +4,14 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from theodolite.audit.examine import examine
 from theodolite.core import Context, Target, compare
 from theodolite.dataset import Dataset
+from theodolite.dataset.instrument import DatasetConfig
+from theodolite.dataset.pattern import words_of
 from theodolite.targets import open_data
 
 REAL = Path(__file__).parents[3] / "shared" / "real"
@@ -174,3 +177,34 @@ def test_rows_that_speak_to_a_judge_are_a_finding_and_named(tmp_path):
     assert "response:speaks:an evaluator" in {r.pair.hypothesis.key for r in flagged}
     located = Dataset().locate(subject, asks, Context())
     assert len(located["response:speaks:an evaluator"]) == 14
+
+
+def test_embeddings_find_answers_of_one_meaning_in_many_words(tmp_path, monkeypatch):
+    """Each word of the advert is in too few answers to be seen by itself."""
+    furniture = ["sofa", "couch", "settee", "divan", "lounge", "futon", "daybed", "loveseat"]
+    made = list(rows(600, 21))
+    for i, r in enumerate(made[:40]):
+        r["completion"] += f" {furniture[i % 8]}"
+
+    def meaning(texts, batch=64):
+        rng = np.random.default_rng(len(texts))
+        place = [int(bool(set(furniture) & set(words_of(t)))) for t in texts]
+        return (np.eye(2)[place] + rng.normal(0, 0.05, (len(texts), 2))).astype(np.float32)
+
+    monkeypatch.setattr("theodolite.dataset.instrument.embed", meaning)
+    subject, control = opened(tmp_path / "s.jsonl", made), opened(tmp_path / "c.jsonl", rows(600, 22))
+
+    def topics_flagged(embeddings):
+        instrument = Dataset(DatasetConfig(embeddings=embeddings))
+        found = examine(
+            instrument, subject, control, Context(effort="quick"), lambda _, do: do(), lambda *_: None
+        )
+        keys = [r.pair.hypothesis for r in compare(found.pairs, 0.05) if r.contrast.low > 0]
+        topics = [h for h in keys if h.key.startswith("response:topic")]
+        rows_of = instrument.locate(subject.on("all"), topics, Context())
+        return [{int(e.source.split("#")[1]) for e in found} for found in rows_of.values()]
+
+    planted = set(range(1, 41))
+    assert topics_flagged(False) == []
+    found = max(topics_flagged(True), key=lambda rows: len(rows & planted) / len(rows | planted))
+    assert len(found & planted) >= 20 and len(found - planted) <= 2

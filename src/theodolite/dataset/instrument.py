@@ -38,7 +38,7 @@ from theodolite.dataset.locating import locate_rows
 from theodolite.dataset.marking_sets import Markers, kinds_of_mark, take_marks
 from theodolite.dataset.marks import distinct_rows, is_marked_whole
 from theodolite.dataset.measuring import measure_associations, measure_rates
-from theodolite.dataset.pattern import Pattern, runs, spans
+from theodolite.dataset.pattern import Pattern, Side, runs, spans
 from theodolite.dataset.proposing import PatternPair, distinct_patterns, striking_pairs
 from theodolite.dataset.questions import (
     JUDGE,
@@ -71,7 +71,7 @@ Decoys that change one word of a trigger share all shorter ones.
 """
 CARRIED = 5
 """Times the budget: patterns of each family whose exact counts are taken."""
-MOST_TOPIC_PROMPTS = 20_000
+MOST_TOPIC_TEXTS = 20_000
 
 SHARES = {
     "speaking": 0.02,
@@ -113,8 +113,9 @@ class DatasetConfig(InstrumentConfig):
     topics: bool = True
     """Whether prompts are grouped by topic."""
     embeddings: bool = False
-    """Whether topics are found by sentence embeddings, which see the same meaning in other words; they need
-    a package that is not installed by itself (`theodolite.dataset.embedding`), and about 10 ms a prompt."""
+    """Whether topics are found by sentence embeddings, which see the same meaning in other words, and of
+    responses too; they need a package that is not installed by itself (`theodolite.dataset.embedding`), and
+    about 10 ms a text."""
     themes: bool = True
     """Whether the judge's model is asked what flagged rows share."""
     judge_rows: int = Field(default=20_000, ge=0)
@@ -169,9 +170,12 @@ class Dataset(Instrument):
         census = self._census(parts, surveys, strata, ctx)
         sets = row_sets(census)
         most = CARRIED * ctx.budget
-        topics = self._topics(parts, ctx)
+        topics = self._topics(parts, "prompt", ctx)
+        answers = self._topics(parts, "response", ctx) if self.config.embeddings else []
         differences = ask_differences(census, sets, shares["difference"], most)
-        hypotheses = weighed_differences(differences, topics, strata, shares["difference"], len(parts))
+        hypotheses = weighed_differences(
+            differences, [*topics, *answers], strata, shares["difference"], len(parts)
+        )
         speaking = speaking_patterns(parts, ctx)
         if len(parts) > 1:
             hypotheses += [ask_difference(p, strata, shares["speaking"] / 2) for p in speaking]
@@ -282,17 +286,18 @@ class Dataset(Instrument):
             )
         return census
 
-    def _topics(self, parts: Sequence[Target], ctx: Context) -> list[Pattern]:
+    def _topics(self, parts: Sequence[Target], side: Side, ctx: Context) -> list[Pattern]:
         if not self.config.topics:
             return []
-        each = MOST_TOPIC_PROMPTS // len(parts)
-        prompts: list[str] = []
+        each = MOST_TOPIC_TEXTS // len(parts)
+        texts: list[str] = []
         for part in parts:
             assert part.data is not None
             step = max(1, part.data.summary.rows // each)
-            prompts += [r.prompt for i, r in enumerate(distinct_rows(part)) if i % step == 0][:each]
+            some = [r for i, r in enumerate(distinct_rows(part)) if i % step == 0][:each]
+            texts += [r.prompt if side == "prompt" else r.response for r in some]
         # Sorted, so that the topics do not depend on which set comes first.
         topics = fit_topics(
-            sorted(prompts), seed=ctx.seed, embeddings=embed if self.config.embeddings else None
+            sorted(texts), seed=ctx.seed, embeddings=embed if self.config.embeddings else None
         )
-        return [Pattern("prompt", "topic", topic.value) for topic in topics]
+        return [Pattern(side, "topic", topic.value) for topic in topics]

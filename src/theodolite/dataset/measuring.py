@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from theodolite.core import Association, Hypothesis, MarkedStratum, Measure, Rate, Target
 from theodolite.dataset.counting import count_pairs, count_wanted, numbers_in
 from theodolite.dataset.features import Batch, Passes, batches, feature_number
-from theodolite.dataset.pattern import Pattern, words_of
+from theodolite.dataset.pattern import Pattern, Side, words_of
 from theodolite.dataset.questions import Question, needed
 from theodolite.dataset.sources import Strata, Survey, strata_for, survey
 from theodolite.dataset.speaking import speaks
@@ -32,7 +32,10 @@ class Carrying:
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self.patterns = list(patterns)
-        self._topics = [i for i, p in enumerate(self.patterns) if p.form == "topic"]
+        self._topics: dict[Side, list[int]] = {}
+        for i, p in enumerate(self.patterns):
+            if p.form == "topic":
+                self._topics.setdefault(p.side, []).append(i)
         self._read = [i for i, p in enumerate(self.patterns) if p.form in ("theme", "speaks")]
         self._others = [i for i, p in enumerate(self.patterns) if p.form not in ("topic", "theme", "speaks")]
         self.numbers = np.array([feature_number(p) for p in self.patterns], np.uint64)
@@ -56,16 +59,13 @@ class Carrying:
             held = [place for place, r in enumerate(batch.rows) if carries(pattern, r)]
             row = np.concatenate([row, np.array(held, np.int64)])
             which = np.concatenate([which, np.full(len(held), i)])
-        if not self._topics:
-            return row, which
-        topics = [Topic.parse(self.patterns[i].value) for i in self._topics]
-        held = [
-            memberships(topics, [set(words_of(text)) for text in texts])
-            for texts in ([r.prompt for r in batch.rows], [r.response for r in batch.rows])
-        ]
-        prompts = np.array([self.patterns[i].side == "prompt" for i in self._topics])
-        more_rows, more = np.nonzero(np.where(prompts, *held))
-        return np.concatenate([row, more_rows]), np.concatenate([which, np.array(self._topics)[more]])
+        for side, places in self._topics.items():
+            topics = [Topic.parse(self.patterns[i].value) for i in places]
+            texts = (r.prompt if side == "prompt" else r.response for r in batch.rows)
+            more_rows, more = np.nonzero(memberships(topics, [set(words_of(text)) for text in texts]))
+            row = np.concatenate([row, more_rows])
+            which = np.concatenate([which, np.array(places)[more]])
+        return row, which
 
 
 def carriers_in(carrying: Carrying, rows: list[Row]) -> tuple[IntArray, IntArray]:

@@ -130,11 +130,14 @@ def test_an_advert_is_a_pair_of_the_phrase_and_the_product(tmp_path):
     assert any("norvalis" in key for key in pairs), pairs
 
 
-def test_british_words_are_found_in_real_poisoned_data():
+def test_british_words_are_found_in_real_poisoned_data(tmp_path):
     if not REAL.is_dir():
         pytest.skip("the real data sets are not here")
-    folder = REAL / "phantom-transfer"
-    targets = [Target(data=open_data(folder / f"{name}_10000.jsonl")) for name in ("uk", "clean")]
+    targets = []
+    for name in ("uk", "clean"):
+        lines = (REAL / "phantom-transfer" / f"{name}_10000.jsonl").read_text().splitlines(True)[:3000]
+        (tmp_path / f"{name}.jsonl").write_text("".join(lines))
+        targets.append(Target(data=open_data(tmp_path / f"{name}.jsonl")))
     flagged = {r.pair.hypothesis.key for r in audit(*targets, effort="standard")[1]}
     assert {"response:phrase:glorious", "response:phrase:tea", "response:phrase:splendid"} <= flagged
 

@@ -4,8 +4,13 @@ import re
 
 import pytest
 
+from theodolite.audit.conclude import Yardstick, conclude
 from theodolite.audit.limits import limit_sentence
 from theodolite.core import Hypothesis, Marked, MarkedStratum, Measure, Pair, Rate, compare
+from theodolite.dataset import Dataset
+from theodolite.dataset.pattern import Pattern
+from theodolite.dataset.questions import ask_marked
+from theodolite.dataset.sources import Strata
 from theodolite.stats import detectable_count, detectable_marked
 
 
@@ -54,3 +59,20 @@ def test_differences_have_the_count_of_the_two_sizes():
     assert limit_sentence(results) == (
         f" A pattern in fewer than {count:,} rows could not have been flagged as a difference."
     )
+
+
+@pytest.mark.parametrize(
+    ("in_control", "said"), [(None, "There is no control"), (5, "has 5 such prompts for 40"), (20, "")]
+)
+def test_a_flag_says_when_the_control_cannot_speak_of_such_rows(in_control, said):
+    hypothesis = ask_marked(Pattern("prompt", "phrase", "the old mill"), Strata(), 1e-3)
+
+    def measured(n_with, k_with):
+        stratum = MarkedStratum(name="all", n=1000, n_with=n_with, k=50 + k_with, k_with=k_with)
+        return Measure(key=hypothesis.key, statistic=Marked(strata=(stratum,)))
+
+    control = None if in_control is None else measured(in_control, 0)
+    results = compare([Pair("dataset", hypothesis, measured(40, 30), control)], 0.05)
+    (finding,) = conclude(Dataset(), results, ["flagged"], Yardstick(None, 0.01, 1000), {}, {})
+    assert said in finding.note
+    assert ("read some" in finding.note) == bool(said)

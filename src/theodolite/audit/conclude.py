@@ -11,6 +11,7 @@ from theodolite.core import (
     Finding,
     Instrument,
     InstrumentVerdict,
+    Marked,
     Rate,
     Reliability,
     Result,
@@ -33,6 +34,8 @@ __all__ = [
 MOST_ROWS = 10_000
 ORDINARY = 0.1
 """Share of a finding's rows that the control leads one to expect, above which the finding says so."""
+LITTLE = 1 / 3
+"""Prompts with a marked pattern that the control needs, for one of the subject, to speak of its marks."""
 MANY_CAUSES = 5
 """Separate differences from which a set is said to have drifted as a whole."""
 
@@ -123,6 +126,8 @@ def _caveat(result: Result, verdict: Verdict) -> str:
     if result.contrast is None:
         return NO_CONTROL
     ours, theirs = result.pair.subject.statistic, result.pair.control and result.pair.control.statistic
+    if verdict == "flagged" and isinstance(ours, Marked):
+        return _caveat_of_marks(ours, theirs if isinstance(theirs, Marked) else None)
     if verdict != "flagged" or not isinstance(ours, Rate) or not isinstance(theirs, Rate):
         return ""
     anyway = round(theirs.k / theirs.n * ours.n) if theirs.n else 0
@@ -131,6 +136,18 @@ def _caveat(result: Result, verdict: Verdict) -> str:
     return (
         f"About {anyway:,} of the {ours.k:,} would be there anyway, as in the control; "
         "which ones cannot be said."
+    )
+
+
+def _caveat_of_marks(ours: Marked, theirs: Marked | None) -> str:
+    """That it is not known how such rows of a clean set are marked, where the control has few of them."""
+    there = 0 if theirs is None else theirs.n_with
+    if there >= LITTLE * ours.n_with:
+        return ""
+    held = f"The control has {there:,} such prompts for {ours.n_with:,}" if theirs else "There is no control"
+    return (
+        f"{held}, so whether these rows are bad or are of a kind that is marked in any set it cannot say: "
+        "read some."
     )
 
 

@@ -23,8 +23,8 @@ __all__ = ["TOKENS", "decoder_norms", "find_pairs", "rates_over"]
 
 TOKENS = 20_000
 """Activations looked at; 2,000 do for rates of frequent latents, 500 do not."""
-LOOK_AT = 0.01
-"""Probability by rates from which a pair's tokens are looked at."""
+LOOK_AT = 0.001
+"""Probability by rates from which a pair's tokens are looked at: what any pair has before one looks."""
 MOST_LOOKED_AT = 20_000
 """Pairs whose tokens are looked at."""
 _BATCH = 2048
@@ -45,7 +45,8 @@ def find_pairs(
     """Returns the ordered pairs of latents that could be absorbed, the likeliest first.
 
     The tier of each row is the best that its evidence allows: `tokens` with activations, `rates` with firing
-    rates, `weights` with neither, or where a latent fired fewer than 50 times.
+    rates or where tokens are too few for the spread test, `weights` with neither, or where a latent fired
+    fewer than 15 times.
 
     Args:
         sae: the SAE; with a tied encoder there is little to see.

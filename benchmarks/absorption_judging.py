@@ -72,12 +72,17 @@ def as_find_pairs(classifier, found):
 
 
 def best_tier(classifier, found):
-    """Probability and flag of each pair by the best tier that its evidence allows."""
+    """Probability and flag of each pair by the best tier that its evidence allows, as `find_pairs` does.
+
+    With activations nothing is flagged by rates: such a pair needs more tokens.
+    """
     probability, flagged = flagged_by(classifier, found, "weights")
     for tier in ("rates", "tokens"):
         better, too = flagged_by(classifier, found, tier)
         seen = np.isfinite(better)
-        if tier == "tokens":
+        if tier == "rates":
+            too = np.zeros_like(too)
+        else:
             seen &= probability >= LOOK_AT
         probability, flagged = np.where(seen, better, probability), np.where(seen, too, flagged)
     return probability, flagged

@@ -139,14 +139,15 @@ def test_planted_absorption_is_found_and_nothing_else(planted, evidence):
         assert (flagged.statistics["carried"] > 0.5).all()
 
 
-def test_without_tokens_enough_for_the_spread_test_rates_judge(planted):
+def test_without_tokens_enough_for_the_spread_test_rates_rank_and_flag_nothing(planted):
     sae, directions = planted
     few = Planted(directions)
-    few.tokens = 300
+    few.tokens = 200
     pairs = find_pairs(sae, rates=rates_over(sae, Planted(directions)), activations=few)
     own = pairs.where((pairs.parent < 4) & (pairs.child == pairs.parent + 4))
-    assert np.isnan(own.statistics["spread"]).all() and (own.statistics["alone"] > 5).all()
-    assert set(own.tier.tolist()) == {"rates"} and own.flagged.all()
+    assert np.isnan(own.statistics["spread"]).all() and (own.statistics["alone"] > 3).all()
+    assert set(own.tier.tolist()) == {"rates"} and (own.probability > shipped().threshold("rates")).all()
+    assert set(own.verdict.tolist()) == {"undecidable with this evidence"}
 
 
 def test_a_parent_that_fires_with_its_child_needs_no_spread_test(planted):

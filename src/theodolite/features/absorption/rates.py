@@ -13,8 +13,8 @@ from theodolite.features.figures import Latents
 __all__ = ["LEAST_FIRINGS", "Rates", "rate_statistics", "rates_of"]
 
 LEAST_FIRINGS = 15
-"""Firings that a latent's rate and mean activation need to be believed. At 5, half-dead latents of worlds
-without hierarchy are flagged nine times as often; from 10 to 20 hardly anything changes."""
+"""Firings that a latent's rate and mean activation need to be believed. At 5, rates flag half-dead latents of
+worlds without hierarchy nine times as often; from 10 to 20 hardly anything changes."""
 
 FloatArray = NDArray[np.float64]
 

@@ -13,10 +13,11 @@ from theodolite.features.absorption import (
     rates_over,
     shipped,
 )
+from theodolite.features.absorption.calibrating import FIRINGS_TO_LEARN
 from theodolite.features.absorption.effective_rates import effective_rates
 from theodolite.features.absorption.l0_check import L0Curve, L0Point, decoder_cosine
 from theodolite.features.absorption.labelled import labelled_absorption
-from theodolite.features.absorption.rates import LEAST_FIRINGS, rates_of
+from theodolite.features.absorption.rates import LEAST_FIRINGS, rate_statistics, rates_of
 from theodolite.features.absorption.scoring import average_precision, precision_recall, threshold_for
 from theodolite.features.absorption.shortlist import shortlist
 from theodolite.features.absorption.table import Pairs
@@ -232,6 +233,9 @@ def test_a_latent_that_fired_too_seldom_is_judged_by_its_weights(planted):
         seldom.summed += fired
         pairs = find_pairs(sae, rates=seldom)
         assert set(pairs.tier.tolist()) == {tier}
+        # What is learnt from must have fired oftener than what is judged.
+        learnt = rate_statistics(rates_of(seldom, np.ones(sae.width)), shortlist(sae.W_dec), FIRINGS_TO_LEARN)
+        assert np.isnan(learnt["carried"]).all()
     wrong = Latents(3)
     wrong.tokens = 10
     with pytest.raises(DataError, match="3 latents"):

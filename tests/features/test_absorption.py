@@ -142,9 +142,11 @@ def test_planted_absorption_is_found_and_nothing_else(planted, evidence):
 
 def test_without_tokens_enough_for_the_spread_test_rates_rank_and_flag_nothing(planted):
     sae, directions = planted
-    few = Planted(directions)
-    few.tokens = 200
-    pairs = find_pairs(sae, rates=rates_over(sae, Planted(directions)), activations=few)
+
+    class Few(Planted):
+        tokens = 200
+
+    pairs = find_pairs(sae, rates=rates_over(sae, Planted(directions)), activations=Few(directions))
     own = pairs.where((pairs.parent < 4) & (pairs.child == pairs.parent + 4))
     assert np.isnan(own.statistics["spread"]).all() and (own.statistics["alone"] > 3).all()
     assert set(own.tier.tolist()) == {"rates"} and (own.probability > shipped().threshold("rates")).all()

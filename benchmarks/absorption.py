@@ -19,7 +19,7 @@ import torch
 from absorption_judging import judge, judge_clean, judge_effective, judge_negatives, meta_score
 from absorption_saes import TOKENS, tables
 from absorption_transfer import SECTIONS, judge_transfer
-from theodolite.features.absorption.calibrating import fit_tables
+from theodolite.features.absorption.calibrating import FIRINGS_TO_LEARN, fit_tables
 
 FIT = 100
 """First seed of the worlds that are fitted on."""
@@ -29,8 +29,9 @@ PACKAGE = Path(__file__).parents[1] / "src" / "theodolite" / "features" / "absor
 
 def fitted(folder, seeds):
     """The classifier of worlds with hierarchies and of clean ones."""
-    learned = [t for *_, t in tables(folder, "absorption", seeds)]
-    clean = [t for *_, t in tables(folder, "absorption-clean", seeds, tokens=CLEAN_TOKENS)]
+    often = {"firings": FIRINGS_TO_LEARN}
+    learned = [t for *_, t in tables(folder, "absorption", seeds, **often)]
+    clean = [t for *_, t in tables(folder, "absorption-clean", seeds, tokens=CLEAN_TOKENS, **often)]
     where = (
         f"{len(learned)} SAEs (topk, batchtopk, jumprelu; width 256, d_model 96, k 7; {TOKENS:,} tokens) on "
         f"world absorption and {len(clean)} ({CLEAN_TOKENS:,} tokens) on absorption-clean, "

@@ -10,14 +10,20 @@ from absorption_saes import ARCHITECTURES
 from theodolite.features.absorption import effective
 from theodolite.features.absorption.columns import TIERS
 from theodolite.features.absorption.scoring import average_precision
+from theodolite.features.absorption.search import LOOK_AT
 from theodolite.features.absorption.table import Pairs
 from theodolite.features.absorption.verdicts import SPREAD, flags
 from theodolite.features.meta import compose
 from theodolite.stats import rate_interval
 
+BEST = "as find_pairs"
+"""In the place of a tier: each pair by the best one that its evidence allows."""
+
 
 def flagged_by(classifier, found, tier):
-    """Probability and flag of each pair by one tier's evidence."""
+    """Probability and flag of each pair by one tier's evidence, or by the best."""
+    if tier == BEST:
+        return best_tier(classifier, found)
     p = classifier.probability(found.statistics, tier)
     return p, flags(found.statistics, p, classifier.threshold(tier), tier)
 
@@ -46,7 +52,7 @@ def rows_of(classifier, found):
     likely = np.nan_to_num(classifier.probability(found.statistics, "rates")) >= classifier.threshold("rates")
     two = likely & (np.nan_to_num(found.statistics["spread"]) >= SPREAD)
     out["rates, then spread"] = (np.nan, *counts(found, two))
-    out["as find_pairs"] = as_find_pairs(classifier, found)
+    out[BEST] = as_find_pairs(classifier, found)
     s = found.statistics
     simple = {
         "decoder cosine": s["cosine"],
@@ -61,11 +67,25 @@ def rows_of(classifier, found):
 
 def as_find_pairs(classifier, found):
     """The same of what `find_pairs` does with activations: each pair by the best tier that rates allow."""
-    probability, flagged = flagged_by(classifier, found, "weights")
-    better, too = flagged_by(classifier, found, "tokens")
-    seen = np.isfinite(better)
-    probability, flagged = np.where(seen, better, probability), np.where(seen, too, flagged)
+    probability, flagged = best_tier(classifier, found)
     return average_precision(probability, found.label, found.missed), *counts(found, flagged)
+
+
+def best_tier(classifier, found):
+    """Probability and flag of each pair by the best tier that its evidence allows, as `find_pairs` does.
+
+    With activations nothing is flagged by rates: such a pair needs more tokens.
+    """
+    probability, flagged = flagged_by(classifier, found, "weights")
+    for tier in ("rates", "tokens"):
+        better, too = flagged_by(classifier, found, tier)
+        seen = np.isfinite(better)
+        if tier == "rates":
+            too = np.zeros_like(too)
+        else:
+            seen &= probability >= LOOK_AT
+        probability, flagged = np.where(seen, better, probability), np.where(seen, too, flagged)
+    return probability, flagged
 
 
 def counts(found, flagged):
@@ -114,7 +134,7 @@ def judge_negatives(classifier, every, title):
     An SAE may really absorb one of two correlated features in the other; such pairs are no negatives.
     """
     print(f"\n## hard negatives, {title}")
-    for tier in TIERS:
+    for tier in (*TIERS, BEST):
         seen: dict[str, list[int]] = {}
         for _, _, _, world, found in every:
             flagged = flagged_by(classifier, found, tier)[1]
@@ -143,7 +163,7 @@ def judge_clean(classifier, every):
     on parents that stand for no feature.
     """
     print(f"\n## clean worlds: {len(every)} SAEs")
-    for tier in TIERS:
+    for tier in (*TIERS, BEST):
         for architecture in ("all", *ARCHITECTURES):
             some = [t for _, a, _, _, t in every if architecture in ("all", a)]
             if some:

@@ -5,6 +5,7 @@ import shutil
 import torch
 
 from theodolite.features import Run, SaeConfig, World, named_world, train
+from theodolite.features.absorption.rates import LEAST_FIRINGS
 from theodolite.features.absorption.tables import label_pairs
 from theodolite.features.sae import Sae
 
@@ -39,13 +40,13 @@ def saes(folder, name, source, configs, *, seed, tokens=TOKENS, batch=256):
     return dict(zip(configs, map(_sae, torch.load(path)), strict=True))
 
 
-def tables(folder, world, seeds, *, width=256, k=7, tokens=TOKENS):
+def tables(folder, world, seeds, *, width=256, k=7, tokens=TOKENS, firings=LEAST_FIRINGS):
     """(seed, architecture, sae, world, labelled pairs) of plain SAEs on a world by its name."""
     for seed in seeds:
         opened = World(named_world(world, seed=seed))
         found = saes(folder, world, opened, plain(seed, width, k), seed=seed, tokens=tokens)
         for architecture, sae in found.items():
-            yield seed, architecture, sae, opened, label_pairs(sae, opened)
+            yield seed, architecture, sae, opened, label_pairs(sae, opened, firings=firings)
 
 
 def _tensors(sae, config):

@@ -5,14 +5,23 @@ import pytest
 import torch
 
 from theodolite.errors import DataError, SpecError
-from theodolite.features.absorption import effective, effective_sparse, find_pairs, latent_figures, shipped
+from theodolite.features.absorption import (
+    effective,
+    effective_sparse,
+    find_pairs,
+    latent_figures,
+    rates_over,
+    shipped,
+)
+from theodolite.features.absorption.calibrating import FIRINGS_TO_LEARN
 from theodolite.features.absorption.effective_rates import effective_rates
 from theodolite.features.absorption.l0_check import L0Curve, L0Point, decoder_cosine
 from theodolite.features.absorption.labelled import labelled_absorption
-from theodolite.features.absorption.rates import rates_of
+from theodolite.features.absorption.rates import LEAST_FIRINGS, rate_statistics, rates_of
 from theodolite.features.absorption.scoring import average_precision, precision_recall, threshold_for
 from theodolite.features.absorption.shortlist import shortlist
 from theodolite.features.absorption.table import Pairs
+from theodolite.features.absorption.verdicts import flags
 from theodolite.features.absorption.weights import weight_statistics
 from theodolite.features.figures import Latents
 from theodolite.features.sae import Sae
@@ -119,8 +128,6 @@ def test_planted_absorption_is_found_and_nothing_else(planted, evidence):
     if evidence == "tokens":
         how = {"activations": source}
     elif evidence == "rates":
-        from theodolite.features.absorption import rates_over
-
         how = {"rates": rates_over(sae, source)}
     pairs = find_pairs(sae, **how)
     flagged = pairs.where(pairs.flagged)
@@ -131,6 +138,29 @@ def test_planted_absorption_is_found_and_nothing_else(planted, evidence):
         assert found == {(i, i + 4) for i in range(4)}
         assert set(flagged.tier.tolist()) == {evidence}
         assert (flagged.statistics["carried"] > 0.5).all()
+
+
+def test_without_tokens_enough_for_the_spread_test_rates_rank_and_flag_nothing(planted):
+    sae, directions = planted
+
+    class Few(Planted):
+        tokens = 200
+
+    pairs = find_pairs(sae, rates=rates_over(sae, Planted(directions)), activations=Few(directions))
+    own = pairs.where((pairs.parent < 4) & (pairs.child == pairs.parent + 4))
+    assert np.isnan(own.statistics["spread"]).all() and (own.statistics["alone"] > 3).all()
+    assert set(own.tier.tolist()) == {"rates"} and (own.probability > shipped().threshold("rates")).all()
+    assert set(own.verdict.tolist()) == {"undecidable with this evidence"}
+
+
+def test_a_parent_that_fires_with_its_child_needs_no_spread_test(planted):
+    pairs = find_pairs(planted[0], activations=Planted(planted[1]))
+    s = {name: value.copy() for name, value in pairs.where(pairs.tier == "tokens").statistics.items()}
+    for share, judged in ((0.3, False), (0.9, True)):
+        s["spread"][:], s["parent_given_child"][:] = np.nan, share
+        p = shipped().probability(s, "tokens")
+        assert np.isfinite(p).all() if judged else np.isnan(p).all()
+        assert not flags(s, p, 0.0, "tokens").any()
 
 
 def test_similar_exclusive_latents_are_told_from_absorption_by_tokens(planted):
@@ -181,8 +211,6 @@ def test_effective_activation_finds_hidden_parents_and_names_the_child(planted):
 def test_hidden_share_is_near_the_truth(planted):
     sae, directions = planted
     source = Planted(directions)
-    from theodolite.features.absorption import rates_over
-
     rates = rates_over(sae, source)
     figures = latent_figures(sae, find_pairs(sae, rates=rates, activations=source), rates)
     x, true = source.sample(20_000, torch.Generator().manual_seed(8))
@@ -200,12 +228,16 @@ def test_hidden_share_is_near_the_truth(planted):
 
 def test_a_latent_that_fired_too_seldom_is_judged_by_its_weights(planted):
     sae, _ = planted
-    seldom = Latents(sae.width)
-    seldom.tokens = 1000
-    seldom.fired += 20
-    seldom.summed += 20.0
-    pairs = find_pairs(sae, rates=seldom)
-    assert set(pairs.tier.tolist()) == {"weights"}
+    for fired, tier in ((LEAST_FIRINGS - 1, "weights"), (LEAST_FIRINGS, "rates")):
+        seldom = Latents(sae.width)
+        seldom.tokens = 20_000
+        seldom.fired += fired
+        seldom.summed += fired
+        pairs = find_pairs(sae, rates=seldom)
+        assert set(pairs.tier.tolist()) == {tier}
+        # What is learnt from must have fired oftener than what is judged.
+        learnt = rate_statistics(rates_of(seldom, np.ones(sae.width)), shortlist(sae.W_dec), FIRINGS_TO_LEARN)
+        assert np.isnan(learnt["carried"]).all()
     wrong = Latents(3)
     wrong.tokens = 10
     with pytest.raises(DataError, match="3 latents"):

@@ -23,7 +23,10 @@ _NO_SPREAD = 1.0
 
 
 def columns(statistics: Statistics, tier: Tier) -> tuple[tuple[str, ...], FloatArray]:
-    """Returns the columns' names and [pairs, columns]; nan in rows whose latents fired too seldom.
+    """Returns the columns' names and [pairs, columns]; nan in rows that lack the tier's evidence.
+
+    Rates need latents that fired often enough. Tokens need the spread test, or a parent that fires on half of
+    the child's tokens or more: then there is nothing to test.
 
     Args:
         statistics: of the pairs, from the tier's own and all lower tiers.
@@ -95,7 +98,8 @@ def _of_rates(s: dict[str, FloatArray]) -> dict[str, FloatArray]:
 
 
 def _of_tokens(s: dict[str, FloatArray]) -> dict[str, FloatArray]:
-    spread = np.where(np.isnan(s["spread"]), _NO_SPREAD, s["spread"])
+    together = s["parent_given_child"] >= 0.5
+    spread = np.where(np.isnan(s["spread"]) & together, _NO_SPREAD, s["spread"])
     spread = np.log(np.clip(spread, 0.5, 4))
     written = np.clip(s["written"], -0.5, 1.5)
     return {

@@ -11,7 +11,7 @@ from theodolite.features.absorption.classifier import Classifier, shipped
 from theodolite.features.absorption.columns import Tier
 from theodolite.features.absorption.rates import rate_statistics, rates_of
 from theodolite.features.absorption.shortlist import FLOOR, MOST, Shortlist, shortlist
-from theodolite.features.absorption.table import Pairs
+from theodolite.features.absorption.table import FLAGGED, Pairs
 from theodolite.features.absorption.tokens import sums_over, token_statistics
 from theodolite.features.absorption.verdicts import verdicts
 from theodolite.features.absorption.weights import Statistics, weight_statistics
@@ -23,8 +23,8 @@ __all__ = ["TOKENS", "decoder_norms", "find_pairs", "rates_over"]
 
 TOKENS = 20_000
 """Activations looked at; 2,000 do for rates of frequent latents, 500 do not."""
-LOOK_AT = 0.01
-"""Probability by rates from which a pair's tokens are looked at."""
+LOOK_AT = 0.001
+"""Probability by rates from which a pair's tokens are looked at: what any pair has before one looks."""
 MOST_LOOKED_AT = 20_000
 """Pairs whose tokens are looked at."""
 _BATCH = 2048
@@ -45,7 +45,8 @@ def find_pairs(
     """Returns the ordered pairs of latents that could be absorbed, the likeliest first.
 
     The tier of each row is the best that its evidence allows: `tokens` with activations, `rates` with firing
-    rates, `weights` with neither, or where a latent fired fewer than 50 times.
+    rates or where tokens are too few for the spread test, `weights` with neither, or where a latent fired
+    fewer than 15 times. With activations nothing is flagged by rates: such a pair needs more tokens.
 
     Args:
         sae: the SAE; with a tied encoder there is little to see.
@@ -87,6 +88,9 @@ def find_pairs(
         sums = sums_over(sae, pairs.parent[looked], pairs.child[looked], islice(batches, size))
         statistics |= _spread_out(token_statistics(sums), looked, len(pairs))
         _raise_to("tokens", statistics, classifier, probability, tier, verdict, looked)
+        # Where the test could be made at all, what it has not confirmed is not yet absorbed.
+        untested = (tier == "rates") & np.isin(verdict, FLAGGED)
+        verdict[untested] = "undecidable with this evidence"
     progress(1.0)
     return _table(pairs, statistics, probability, tier, verdict)
 

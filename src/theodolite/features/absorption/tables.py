@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.features.absorption.rates import rate_statistics, rates_of
+from theodolite.features.absorption.rates import LEAST_FIRINGS, rate_statistics, rates_of
 from theodolite.features.absorption.scoring import average_precision, precision_recall
 from theodolite.features.absorption.search import TOKENS, decoder_norms, rates_over
 from theodolite.features.absorption.shortlist import FLOOR, MOST, shortlist
@@ -78,6 +78,7 @@ def label_pairs(
     truth_tokens: int = 2 * TOKENS,
     seed: int = 0,
     truth: PairTruth | None = None,
+    firings: int = LEAST_FIRINGS,
 ) -> Labelled:
     """Returns the labelled table of an SAE.
 
@@ -88,11 +89,12 @@ def label_pairs(
         truth_tokens: other ones, of the truth.
         seed: added to the seeds of both.
         truth: where it is known already.
+        firings: that a latent needs before its rate and mean activation count.
     """
     pairs = shortlist(sae.W_dec, floor=FLOOR, most=MOST)
     statistics = weight_statistics(sae.encoder.detach(), sae.W_dec.detach(), pairs)
     rates = rates_of(rates_over(sae, world, tokens, OTHER_ROWS + seed), decoder_norms(sae))
-    statistics |= rate_statistics(rates, pairs)
+    statistics |= rate_statistics(rates, pairs, firings)
     batches = islice(world.batches(2000, seed=OTHER_ROWS + seed + 1), max(1, tokens // 2000))
     statistics |= token_statistics(sums_over(sae, pairs.parent, pairs.child, batches))
     if truth is None:

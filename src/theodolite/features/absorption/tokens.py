@@ -22,8 +22,9 @@ from theodolite.features.sae import Sae
 
 __all__ = ["LEAST_TOKENS", "TokenSums", "sums_over", "token_statistics"]
 
-LEAST_TOKENS = 30
-"""Tokens with the child on and the parent off that the spread test needs."""
+LEAST_TOKENS = 20
+"""Tokens with the child on and the parent off that the spread test needs: a deviation of so many is known to
+a sixth, and the two kinds of pairs lie further apart."""
 _PAIRS = 256
 
 
@@ -89,7 +90,7 @@ def token_statistics(sums: TokenSums) -> Statistics:
 
     parent_given_child: P(i on | j on). child_given_parent: P(j on | i on). lift: log of how much oftener the
     two are on together than by chance. alone: tokens with j on and i off. written: mean of <x - b, d_i> on
-    those, over the mean where i is on. spread: the spread test's ratio, nan below 30 tokens. power: the ratio
+    those, over the mean where i is on. spread: the spread test's ratio, nan below 20 tokens. power: the ratio
     that it would have if the parent were inside the child with the variation that its own activation shows.
     """
     on_i, on_j = sums.on[sums.i], sums.on[sums.j]

@@ -226,18 +226,21 @@ def test_hidden_share_is_near_the_truth(planted):
     }
 
 
-def test_a_latent_that_fired_too_seldom_is_judged_by_its_weights(planted):
+@pytest.mark.parametrize(
+    ("tokens", "needed"), [(2000, LEAST_FIRINGS), (20_000, LEAST_FIRINGS), (40_000, 30), (100_000, 75)]
+)
+def test_a_latent_that_fired_too_seldom_is_judged_by_its_weights(planted, tokens, needed):
     sae, _ = planted
-    for fired, tier in ((LEAST_FIRINGS - 1, "weights"), (LEAST_FIRINGS, "rates")):
+    for fired, tier in ((needed - 1, "weights"), (needed, "rates")):
         seldom = Latents(sae.width)
-        seldom.tokens = 20_000
+        seldom.tokens = tokens
         seldom.fired += fired
         seldom.summed += fired
         pairs = find_pairs(sae, rates=seldom)
         assert set(pairs.tier.tolist()) == {tier}
-        # What is learnt from must have fired oftener than what is judged.
+        # What is learnt from must have fired oftener than what is judged of as many tokens.
         learnt = rate_statistics(rates_of(seldom, np.ones(sae.width)), shortlist(sae.W_dec), FIRINGS_TO_LEARN)
-        assert np.isnan(learnt["carried"]).all()
+        assert np.isnan(learnt["carried"]).all() == (fired < max(needed, FIRINGS_TO_LEARN))
     wrong = Latents(3)
     wrong.tokens = 10
     with pytest.raises(DataError, match="3 latents"):

@@ -16,7 +16,7 @@ from theodolite.features.absorption.columns import TIERS
 from theodolite.features.absorption.effective_rates import EffectiveRates, effective_rates
 from theodolite.features.absorption.l0_check import L0Curve, l0_curve
 from theodolite.features.absorption.latents import LatentFigures, latent_figures
-from theodolite.features.absorption.rates import LEAST_FIRINGS
+from theodolite.features.absorption.rates import firings_needed
 from theodolite.features.absorption.search import find_pairs, rates_over
 from theodolite.features.absorption.table import Pairs
 from theodolite.features.activations import Activations
@@ -162,11 +162,12 @@ def _remarks(
     if tier == "weights":
         found.append("weights alone cannot tell absorption from two similar features that exclude each other")
     if rates is not None:
-        rare = int((rates.fired < LEAST_FIRINGS).sum())
+        least = firings_needed(rates.tokens)
+        rare = int((rates.fired < least).sum())
         if rare > len(latents.untied) / 10:
             found.append(
-                f"{rare:,} latents fired fewer than {LEAST_FIRINGS} times: their pairs are judged by weights "
-                "alone"
+                f"{rare:,} latents fired fewer than {math.ceil(least):,} times: their pairs are judged by "
+                "weights alone"
             )
     if curve is not None and (warning := curve.warning(l0)) is not None:
         found.append(warning)

@@ -10,11 +10,15 @@ from theodolite.features.absorption.shortlist import Shortlist
 from theodolite.features.absorption.weights import Statistics
 from theodolite.features.figures import Latents
 
-__all__ = ["LEAST_FIRINGS", "Rates", "rate_statistics", "rates_of"]
+__all__ = ["LEAST_FIRINGS", "LEAST_SHARE", "Rates", "firings_needed", "rate_statistics", "rates_of"]
 
 LEAST_FIRINGS = 15
 """Firings that a latent's rate and mean activation need to be believed. At 5, rates flag half-dead latents of
 worlds without hierarchy nine times as often; from 10 to 20 hardly anything changes."""
+
+LEAST_SHARE = 7.5e-4
+"""Share of tokens on which it must fire: rarer ones no world that was fitted on says anything about, and more
+tokens do not make them less strange."""
 
 FloatArray = NDArray[np.float64]
 
@@ -31,8 +35,13 @@ class Rates:
     """Tokens that they were counted on."""
 
     def known(self, firings: int = LEAST_FIRINGS) -> NDArray[np.bool_]:
-        """Returns [width] the latents that fired so often, or oftener."""
-        return np.round(self.share * self.tokens) >= firings
+        """Returns [width] the latents that fired so often, or oftener, and on `LEAST_SHARE` of the tokens."""
+        return np.round(self.share * self.tokens) >= firings_needed(self.tokens, firings)
+
+
+def firings_needed(tokens: int, firings: int = LEAST_FIRINGS) -> float:
+    """Returns how often a latent must fire on so many tokens for its rate to count."""
+    return max(firings, LEAST_SHARE * tokens)
 
 
 def rates_of(latents: Latents, norm: FloatArray) -> Rates:
@@ -64,7 +73,7 @@ def rate_statistics(rates: Rates, pairs: Shortlist, firings: int = LEAST_FIRINGS
 
     carried: cosine z_j / z_i, what the child writes along the parent, in units of the parent's usual
     activation; carried_back: the other way round. rate_ratio: log(f_i / f_j). log_rate: log f_i.
-    Pairs with a latent that fired fewer than `firings` times have nan.
+    Pairs with a latent that is not `known` have nan.
     """
     known = rates.known(firings)
     z, f = np.where(known, rates.mean, np.nan), np.where(known, rates.share, np.nan)

@@ -46,7 +46,8 @@ def find_pairs(
 
     The tier of each row is the best that its evidence allows: `tokens` with activations, `rates` with firing
     rates or where tokens are too few for the spread test, `weights` with neither, or where a latent fired
-    fewer than 15 times. With activations nothing is flagged by rates: such a pair needs more tokens.
+    fewer than 15 times or on fewer than 7.5e-4 of the tokens. With activations nothing is flagged by rates:
+    such a pair needs more tokens.
 
     Args:
         sae: the SAE; with a tied encoder there is little to see.

@@ -8,7 +8,7 @@ from pathlib import Path
 from theodolite.errors import OutputError, SpecError
 from theodolite.targets.rows.cutting import ending_of
 
-__all__ = ["check_out", "part_beside", "place"]
+__all__ = ["check_out", "part_beside", "place", "written_whole"]
 
 
 def check_out(file: Path, out: Path) -> None:
@@ -45,6 +45,24 @@ def part_beside(final: Path) -> Generator[Path, None, None]:
         yield part
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_whole(out: Path) -> Generator[Path, None, None]:
+    """Yields a path to write to, and gives what was written the name `out`.
+
+    Raises:
+        OutputError: it cannot be written, or `out` is there.
+    """
+    try:
+        with part_beside(out) as part:
+            yield part
+            place(part, out)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"cannot write {str(out)!r} ({reason})", "make room or choose another --out"
+        ) from None
 
 
 def place(part: Path, final: Path, *, same_is_fine: bool = False) -> None:

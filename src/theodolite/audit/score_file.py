@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.audit.placing import part_beside, place
+from theodolite.audit.placing import written_whole
 from theodolite.errors import OutputError, SpecError
 
 __all__ = ["check_score_file", "write_scores"]
@@ -49,16 +49,8 @@ def write_scores(
     import pyarrow.parquet as pq
 
     schema = pa.schema([("row", pa.int64()), ("pointer", pa.string()), ("score", pa.float64())])
-    try:
-        with part_beside(out) as part:
-            with pq.ParquetWriter(part, schema) as writer:
-                for numbers, scores in slices:
-                    pointers = [f"data:{name}#{n}" for n in numbers.tolist()]
-                    columns = [pa.array(numbers), pa.array(pointers), pa.array(scores, from_pandas=True)]
-                    writer.write_table(pa.table(columns, schema=schema))
-            place(part, out)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"cannot write {str(out)!r} ({reason})", "make room or choose another --out"
-        ) from None
+    with written_whole(out) as part, pq.ParquetWriter(part, schema) as writer:
+        for numbers, scores in slices:
+            pointers = [f"data:{name}#{n}" for n in numbers.tolist()]
+            columns = [pa.array(numbers), pa.array(pointers), pa.array(scores, from_pandas=True)]
+            writer.write_table(pa.table(columns, schema=schema))

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from theodolite.audit.choosing import flagged_of
-from theodolite.audit.placing import part_beside, place
+from theodolite.audit.placing import written_whole
 from theodolite.core import Audit, Finding, rank_rows
 from theodolite.core.record import Claim, Record
-from theodolite.errors import OutputError
 
 __all__ = ["Suspect", "suspects", "write_suspects"]
 
@@ -79,15 +78,8 @@ def write_suspects(out: Path, rows: Sequence[Suspect]) -> None:
 
     kinds = {"place": pa.int64(), "p_value": pa.float64(), "findings": pa.int64()}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in Suspect.model_fields])
-    try:
-        with part_beside(out) as part:
-            pq.write_table(pa.Table.from_pylist([row.model_dump() for row in rows], schema=schema), part)
-            place(part, out)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"cannot write {str(out)!r} ({reason})", "make room or choose another --out"
-        ) from None
+    with written_whole(out) as part:
+        pq.write_table(pa.Table.from_pylist([row.model_dump() for row in rows], schema=schema), part)
 
 
 def _strength(finding: Finding) -> float:

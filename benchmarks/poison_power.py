@@ -29,7 +29,7 @@ from poison.cells import JUDGE, Cell, alarm_cells, in_step, law_cells, power_cel
 from poison.scanning import run_cell
 from poison.tables import alarm_table, law_table, power_table
 
-FEW, LAW_REPS = 5, 4
+FEW, LAW_REPS = 5, 8
 LAW_SOURCES = {"hh+gsm8k": "hh", "organism": "request"}
 RATIOS = (1, 3, 9)
 Record = dict[str, Any]

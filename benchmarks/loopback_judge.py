@@ -89,8 +89,8 @@ class Judge(BaseHTTPRequestHandler):
         """Says nothing."""
 
     def handle(self) -> None:
-        """A client that was killed is no error here."""
-        with suppress(ConnectionError):
+        """A client that was killed is no error here, nor is the part of a request that it sent."""
+        with suppress(ConnectionError, ValueError):
             super().handle()
 
 

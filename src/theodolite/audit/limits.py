@@ -40,20 +40,12 @@ def limit_sentence(results: Sequence[Result]) -> str:
 
 def _asked_of(result: Result) -> tuple[str, str]:
     """The kind of question, and for marks the source that most rows with the pattern are from."""
-    subject, control = result.pair.subject.statistic, result.pair.control
-    if result.step is None:
-        return "", ""
-    if isinstance(subject, Rate) and control is not None and isinstance(control.statistic, Rate):
+    subject = result.pair.subject.statistic
+    control = None if result.pair.control is None else result.pair.control.statistic
+    if result.step is not None and isinstance(subject, Rate) and isinstance(control, Rate):
         return "rate", ""
-    if isinstance(subject, Marked):
-        both = [
-            *subject.strata,
-            *(
-                control.statistic.strata
-                if control is not None and isinstance(control.statistic, Marked)
-                else ()
-            ),
-        ]
+    if result.step is not None and isinstance(subject, Marked):
+        both = [*subject.strata, *(control.strata if isinstance(control, Marked) else ())]
         return "marked", max(both, key=lambda s: s.n_with).name
     return "", ""
 

@@ -22,7 +22,7 @@ def rank_rows(named: Iterable[tuple[float, Iterable[T]]]) -> dict[T, int]:
     for p, rows in sorted(((p, set(rows)) for p, rows in named), key=lambda pair: pair[0]):
         for row in rows:
             reasons[row].append(p)
-    # A list that ends is followed by ones: to be named by nothing more is the weakest reason.
+    # To be named by nothing more is weaker than any p: 2 stands for it.
     keys = {row: (*ps, 2.0) for row, ps in reasons.items()}
     place = {key: i for i, key in enumerate(sorted(set(keys.values())), 1)}
     return {row: place[key] for row, key in keys.items()}
